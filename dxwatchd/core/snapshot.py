@@ -1,0 +1,94 @@
+"""What was seen of the models root: folders, files, their stats and the facts read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dxwatchd.core.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """The part of `stat(2)` that tells whether something changed. Times in nanoseconds, size in bytes."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+
+
+class Trouble(StrEnum):
+    """Why an entry of a listing is not looked into."""
+
+    LINK_OUTSIDE = "link_outside"  # a link that leads out of the models root
+    LINK_BROKEN = "link_broken"  # a link to nothing, or round in a circle
+    SPECIAL = "special"  # a device, a FIFO, a socket
+    UNREADABLE = "unreadable"  # the operating system refused to list or to stat it
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFile:
+    """One file of a listing.
+
+    stat: of the file itself or, for a link inside the root, of what it leads to (None with a trouble);
+    facts: what a reader told of it (None for files that nobody reads);
+    hole: the file has unwritten ranges, so its size proves nothing yet.
+    """
+
+    name: str
+    stat: Stat | None
+    facts: Facts | None = None
+    hole: bool = False
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFolder:
+    """One folder of the walk.
+
+    path: relative to the models root, parts joined by "/", "" for the root itself;
+    files: by name; folders: names of the subfolders that were walked, sorted;
+    links: names of folder links whose target was walked elsewhere, with that target's path;
+    trouble: why it could not be listed (then it looks empty, and is not).
+    """
+
+    path: str
+    stat: Stat
+    files: Mapping[str, SeenFile] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole models root at one moment. folders: by path; the root itself is `folders[""]`."""
+
+    folders: Mapping[str, SeenFolder]
+
+    def below(self, path: str) -> Iterator[SeenFolder]:
+        """The folder at `path` and all below it, parents before children, names in order."""
+        folder = self.folders.get(path)
+        if folder is None:
+            return
+        yield folder
+        for name in folder.folders:
+            yield from self.below(join(path, name))
+
+
+def join(folder: str, name: str) -> str:
+    """`name` inside `folder`, where "" is the models root."""
+    return f"{folder}/{name}" if folder else name
+
+
+def parent(path: str) -> str:
+    """The folder that holds `path`; "" for what lies directly in the models root."""
+    return path.rpartition("/")[0]
+
+
+def basename(path: str) -> str:
+    """The last part of `path`."""
+    return path.rpartition("/")[2]
