@@ -215,7 +215,7 @@ def from_plain(plain: list[Any]) -> Facts:
     Raises ValueError, TypeError, KeyError or IndexError where the list is not one that `to_plain` made.
     """
     kind = FACT_TYPES[plain[0]]
-    values = [tuple(value) if isinstance(value, list) else value for value in plain[1:]]
+    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in plain[1:]]
     if kind is Unusable:
         values[0] = Fault(values[0])
     made: Facts = kind(*values)

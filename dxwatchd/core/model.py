@@ -39,8 +39,8 @@ class WeightSet:
     """Files that together hold one full set of the weights.
 
     files: names relative to the model folder, sorted, whether or not they are there yet: an index or a
-    numbering promises them; index: the index that promises them; primary: the set that is loaded, the
-    others being the same weights again in another form.
+    numbering promises them; index: the index that promises them; primary: the set that is loaded from its
+    folder, the others there being the same weights again in another form (each component has its own).
     """
 
     format: WeightFormat
@@ -76,7 +76,7 @@ class ModelFolder:
 
     @property
     def primary(self) -> WeightSet | None:
-        """The weight set that is loaded; None where there is none."""
+        """The weight set that is loaded first; None where there is none."""
         return next((weights for weights in self.weight_sets if weights.primary), None)
 
     @property

@@ -1,0 +1,136 @@
+"""What a file's or a folder's name alone tells: not to be looked at, still being copied, weights.
+
+The lists are those that copiers, synchronisers and trainers really use; each rule is matched against one
+path part, case as written.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from dxwatchd.core.model import WeightFormat
+
+IGNORED_FOLDERS = frozenset({".git", ".cache", ".ipynb_checkpoints", "__pycache__", "lost+found", "@eaDir"})
+_IGNORED_FOLDER_PREFIXES = (".Trash",)
+IGNORED_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+_IGNORED_FILE_PREFIXES = ("._",)
+
+MODELSCOPE_TEMPORARY = "._____temp"
+
+_TEMPORARY_SUFFIXES = (
+    ".incomplete",  # huggingface_hub
+    ".part",  # Firefox, scp clients, yt-dlp
+    ".partial",  # wget2, browsers
+    ".aria2",  # aria2's control file beside the preallocated one
+    ".crdownload",  # Chromium
+    ".tmp",
+    ".filepart",  # WinSCP
+)
+_RSYNC_TEMPORARY = re.compile(r"^\..+\.[A-Za-z0-9]{6}$")  # rsync: .NAME.XXXXXX
+_UNISON_TEMPORARY = re.compile(r"^\.unison\.")
+
+_DOTFILES_LIKE_RSYNC = frozenset({".github", ".gitlab"})
+
+
+def is_ignored_folder(name: str) -> bool:
+    """Whether nothing below a folder of this name is ever looked at."""
+    return name in IGNORED_FOLDERS or name.startswith(_IGNORED_FOLDER_PREFIXES)
+
+
+def is_ignored_file(name: str) -> bool:
+    """Whether a file of this name says nothing about a model: what desktops leave behind."""
+    if name.startswith(MODELSCOPE_TEMPORARY):
+        return False
+    return name in IGNORED_FILES or name.startswith(_IGNORED_FILE_PREFIXES)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a copier or a downloader gives such a name to what it has not finished."""
+    return (
+        name.endswith(_TEMPORARY_SUFFIXES)
+        or name.startswith(MODELSCOPE_TEMPORARY)
+        or _UNISON_TEMPORARY.match(name) is not None
+        or _is_rsync_temporary(name)
+    )
+
+
+def _is_rsync_temporary(name: str) -> bool:
+    match = _RSYNC_TEMPORARY.match(name)
+    # ".gitattributes.backup" has six letters at its end too: what rsync copies has an ending of its own
+    return match is not None and name.count(".") >= 3 and name not in _DOTFILES_LIKE_RSYNC
+
+
+_FORMATS: tuple[tuple[str, WeightFormat], ...] = (
+    (".safetensors", WeightFormat.SAFETENSORS),
+    (".gguf", WeightFormat.GGUF),
+    (".bin", WeightFormat.PYTORCH),
+    (".pt", WeightFormat.PYTORCH),
+    (".pth", WeightFormat.PYTORCH),
+    (".h5", WeightFormat.TENSORFLOW),
+    (".msgpack", WeightFormat.FLAX),
+)
+
+_NOT_WEIGHTS = re.compile(
+    r"^(optimizer|scheduler|scaler|training_args|rng_state|random_states|trainer_state|imatrix)[^/]*$"
+)
+
+
+def weight_format(name: str) -> WeightFormat | None:
+    """The format of a weight file, by its name; None for what is not one (a trainer's state, say)."""
+    if _NOT_WEIGHTS.match(name):
+        return None
+    return next((form for suffix, form in _FORMATS if name.endswith(suffix)), None)
+
+
+def index_format(name: str) -> WeightFormat | None:
+    """The format of the weights that an index of this name lists; None for what is not an index."""
+    if name.endswith(".safetensors.index.json"):
+        return WeightFormat.SAFETENSORS
+    return WeightFormat.PYTORCH if name.endswith(".bin.index.json") else None
+
+
+def is_adapter_weights(name: str) -> bool:
+    """Whether PEFT saves an adapter's weights under this name."""
+    return name.startswith("adapter_model") and weight_format(name) is not None
+
+
+def is_projector(name: str) -> bool:
+    """Whether this is a vision projector beside a GGUF model (`mmproj-*.gguf`), never a model by itself."""
+    return name.endswith(".gguf") and "mmproj" in name.lower()
+
+
+class Numbered(NamedTuple):
+    """A file name of a numbered set: `model-00001-of-00019.safetensors`."""
+
+    stem: str
+    joint: str
+    number: int
+    total: int
+    width: int
+    suffix: str
+
+    def name(self, number: int) -> str:
+        """The name of another file of the same set."""
+        return f"{self.stem}{self.joint}{number:0{self.width}d}-of-{self.total:0{self.width}d}{self.suffix}"
+
+
+_NUMBERED = re.compile(r"^(?P<stem>.+?)(?P<joint>[-_])(?P<number>\d{1,6})-of-(?P<total>\d{1,6})(?P<suffix>\.[a-z0-9]+)$")
+
+
+def numbered(name: str) -> Numbered | None:
+    """The parts of a numbered weight file's name; None for any other name.
+
+    `model-1-of-2.safetensors` (not padded) and `model_00001-of-00072` with an underscore are seen in the wild.
+    """
+    match = _NUMBERED.match(name)
+    if match is None:
+        return None
+    number, total = int(match["number"]), int(match["total"])
+    if not 1 <= total <= MAX_SHARDS or number > total:
+        return None
+    return Numbered(match["stem"], match["joint"], number, total, len(match["total"]), match["suffix"])
+
+
+MAX_SHARDS = 10_000
+"""More than any real set by a factor of ten; a name must not make us list a million missing files."""

@@ -1,0 +1,186 @@
+"""Names: which are allowed, when two are the same, and how one is derived for a new folder.
+
+A technical name travels on as part of trained models' names, as file name, served model id, DNS label and
+command-line argument, hence its narrow alphabet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Container
+from dataclasses import dataclass
+
+MAX_TECHNICAL = 63
+"""Characters; the longest label that DNS allows (RFC 1035, 2.3.4)."""
+
+MAX_MODEL_NAME = 200
+"""Characters of a model name."""
+
+_TECHNICAL = re.compile(r"^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$")
+
+_RESERVED = frozenset(
+    {"con", "prn", "aux", "nul", "latest", "index", "default", "none", "null"}
+    | {f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10)}
+)
+"""File names that Windows keeps for devices, tags that registries give a meaning, and our own index."""
+
+_GENERIC = re.compile(
+    r"^(checkpoint-\d+|checkpoints?|final|models?|model_?files|weights|output|outputs|snapshot|snapshots|main|"
+    r"master|latest|[0-9a-f]{40}|hf|gguf|original|base|test|tmp|temp|new|copy|data)$",
+    re.IGNORECASE,
+)
+
+
+def canonical(name: str) -> str:
+    """The form under which two names are the same: NFKC, case folded, NFKC again.
+
+    Source: Unicode Standard, 3.13, D146 (folding may leave a text that is not normalised any more).
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def technical_name_problem(name: str) -> str | None:
+    """What is wrong with a technical name, as a sentence; None where nothing is."""
+    if not name:
+        return "it is empty"
+    if len(name) > MAX_TECHNICAL:
+        return f"it has {len(name)} characters, at most {MAX_TECHNICAL} are allowed"
+    if _TECHNICAL.match(name) is None or ".." in name:
+        return "only a-z, 0-9 and inner . and - are allowed"
+    if name in _RESERVED:
+        return "it is a reserved word"
+    return None
+
+
+def model_name_problem(name: str) -> str | None:
+    """What is wrong with a model name, as a sentence; None where nothing is."""
+    if not name.strip():
+        return "it is empty"
+    if len(name) > MAX_MODEL_NAME:
+        return f"it has {len(name)} characters, at most {MAX_MODEL_NAME} are allowed"
+    if name != name.strip():
+        return "it begins or ends with a space"
+    if not all(char == " " or char.isprintable() for char in name):
+        return "it holds control characters"
+    return None
+
+
+def is_generic(name: str) -> bool:
+    """Whether a folder's name says nothing about the model in it (`checkpoint-900`, `final`, a hash)."""
+    return _GENERIC.match(name) is not None
+
+
+def slug(text: str) -> str:
+    """`text` in the alphabet of technical names, or "" where nothing of it is left (`通义千问`).
+
+    Last path part, NFKD to ASCII, lower case, runs of anything else to one `-`, trimmed; too long a name is
+    cut and ends in a short digest of the whole. A reserved word gets the prefix `model-`.
+    """
+    last = text.rstrip("/").rpartition("/")[2]
+    ascii_only = unicodedata.normalize("NFKD", last).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"\.{2,}", ".", re.sub(r"[^a-z0-9.]+", "-", ascii_only))
+    name = re.sub(r"-?\.-|-\.", "-", name).strip(".-")
+    if len(name) > MAX_TECHNICAL:
+        name = f"{name[: MAX_TECHNICAL - 9].rstrip('.-')}-{short_digest(text)}"
+    return f"model-{name}" if name in _RESERVED else name
+
+
+def short_digest(text: str) -> str:
+    """Eight hexadecimal digits of the SHA-256 of `text`."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a model folder says of its own name.
+
+    path: relative to the models root; model_type: of its config or GGUF header; declared: names that the
+    folder's files give, best first (README front matter, GGUF `general.name`, `_name_or_path`); size: in
+    bytes; fingerprint: for the last resort.
+    """
+
+    path: str
+    model_type: str | None = None
+    declared: tuple[str, ...] = ()
+    size: int = 0
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A pair of names for a new entry, and the ones that were considered first, with why they were not taken."""
+
+    technical_name: str
+    model_name: str
+    rejected: tuple[str, ...] = ()
+
+
+def derive(hints: Hints, taken: Container[str]) -> Names:
+    """Names for a folder that collide with none in `taken` (canonical forms of both kinds of names).
+
+    The model name is the folder's unless that is generic, else the first sane one that its files declare.
+    On a collision the publisher (the folder above) is put before it, then a digest behind it.
+    """
+    rejected: list[str] = []
+    base = _model_name(hints)
+    publisher = slug(hints.path.rpartition("/")[0])
+    digest = short_digest(hints.path)
+    stem = slug(base) or _fallback(hints)
+    technical = _free(
+        (stem, slug(f"{publisher}-{stem}") if publisher else "", slug(f"{stem}-{digest}"), *_counted(stem, digest)),
+        taken,
+        rejected,
+    )
+    publisher_shown = hints.path.rpartition("/")[0].rpartition("/")[2]
+    model = _free(
+        (
+            base,
+            f"{publisher_shown}/{base}"[:MAX_MODEL_NAME] if publisher_shown else "",
+            f"{base[: MAX_MODEL_NAME - 11]} ({digest})",
+            *_counted(base[: MAX_MODEL_NAME - 20], digest),
+        ),
+        taken,
+        rejected,
+    )
+    return Names(technical, model, tuple(rejected))
+
+
+def _counted(stem: str, digest: str) -> tuple[str, ...]:
+    short = stem[: MAX_TECHNICAL - 14].rstrip(".-")
+    return tuple(f"{short}-{digest}-{number}" for number in range(2, 1000))
+
+
+def _free(candidates: tuple[str, ...], taken: Container[str], rejected: list[str]) -> str:
+    for candidate in candidates:
+        if not candidate:
+            continue
+        if canonical(candidate) not in taken:
+            return candidate
+        rejected.append(f"{candidate}: taken")
+    raise AssertionError("a thousand names with the folder's own digest are taken")
+
+
+def _model_name(hints: Hints) -> str:
+    parts = hints.path.split("/")
+    if not is_generic(parts[-1]) and model_name_problem(parts[-1]) is None:
+        return parts[-1]
+    for declared in hints.declared:
+        last = declared.rpartition("/")[2] if declared.count("/") == 1 else declared
+        sane = model_name_problem(last) is None and not is_generic(last) and "/" not in last and last.strip(".")
+        if sane:
+            return last
+    for part in reversed(parts[:-1]):
+        if not is_generic(part) and model_name_problem(part) is None:
+            return f"{part}-{parts[-1]}"[:MAX_MODEL_NAME] if model_name_problem(parts[-1]) is None else part
+    if model_name_problem(parts[-1]) is None:
+        return parts[-1]
+    return _fallback(hints)
+
+
+def _fallback(hints: Hints) -> str:
+    """`model_type-size-digest`, where nothing else gives a name."""
+    kind = slug(hints.model_type or "") or "model"
+    mebibytes = hints.size // 2**20
+    return slug(f"{kind}-{mebibytes}m-{short_digest(hints.fingerprint or hints.path)}")
