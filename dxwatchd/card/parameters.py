@@ -1,0 +1,207 @@
+"""Tensor shapes → exact parameter counts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from dxwatchd.card.parts import Moe, Parameters
+from dxwatchd.card.sources import TensorInfo
+from dxwatchd.card.values import INTEGER_LIMIT, Notes
+
+HEADERS = "weight file headers"
+
+FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4"})
+_INDICES = frozenset({"I64", "U64", "BOOL"})
+_AUXILIARY = frozenset(
+    {
+        "qzeros", "g_idx", "weight_g_idx", "weight_scale", "weight_scale_inv", "weight_scale_2", "weight_shape",
+        "weight_zero_point", "weight_global_scale", "input_scale", "input_scale_inv", "input_global_scale",
+        "input_zero_point", "output_scale", "k_scale", "v_scale", "q_scale", "prob_scale", "absmax", "quant_map",
+        "nested_absmax", "nested_quant_map", "SCB", "weight_format", "activation_scale",
+    }
+)  # fmt: skip
+"""Last parts of names that hold what a quantiser stores beside the weights."""
+_BUFFERS = frozenset(
+    {
+        "position_ids", "token_type_ids", "inv_freq", "masked_bias", "cos_cached", "sin_cached", "running_mean",
+        "running_var", "num_batches_tracked", "e_score_correction_bias", "rope_freqs", "rope_factors_long",
+        "rope_factors_short",
+    }
+)  # fmt: skip
+"""Last parts of names (GGUF: first part) of tensors that are no parameters: nothing trains them."""
+_EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "shared.weight", "word_embeddings.weight", "embed_in.weight")
+_HEADS = ("lm_head.weight", "embed_out.weight")
+_TIED_BY_CLASS = frozenset({"gpt2", "gpt_bigcode"})
+"""Model types whose output layer is the embedding unless the config says otherwise."""
+
+Bits = Callable[[str], int | None]
+"""The number of bits of a packed weight, by the name of its module; None where nothing says."""
+
+
+def elements(tensor: TensorInfo) -> int:
+    """The product of the stored shape."""
+    return math.prod(tensor.shape)
+
+
+def count(
+    tensors: Mapping[str, Sequence[TensorInfo]],
+    bits: Bits,
+    tied: bool | None,
+    model_type: str | None,
+    moe: Moe | None,
+    adapter: bool,
+    notes: Notes,
+) -> Parameters:
+    """Counts over one weight set; `tensors` by file.
+
+    total = Σ logical(t) over all tensors that are parameters, each tied one once;
+    active = total − routed · (1 − k/E) with `routed` the weights of all routed experts, k of E used for a token.
+    """
+    listed = {tensor.name: tensor for file in tensors.values() for tensor in file}
+    if not listed:
+        return Parameters()
+    stored = sum(map(elements, listed.values()))
+    size = sum(tensor.nbytes for tensor in listed.values())
+    left_out = _copies(listed, tied, model_type)
+    by_dtype: Counter[str] = Counter()
+    routed = 0
+    odd: list[str] = []
+    for name, tensor in listed.items():
+        if name in left_out:
+            continue
+        logical = logical_elements(tensor, listed, bits)
+        if logical is None:
+            odd.append(name)
+        elif logical:
+            by_dtype[tensor.dtype] += logical
+            if is_routed_expert(name):
+                routed += logical
+    total = sum(by_dtype.values())
+    if odd or max(total, stored, size) >= INTEGER_LIMIT:
+        what = f"{len(odd)} tensors are packed in a way that is not known, among them {odd[0]}" if odd else "absurd sizes"
+        notes.warn(f"the parameters are not counted: {what}")
+        return Parameters(stored_elements=_bounded(stored), bytes=_bounded(size))
+    for field in ("total", "by_dtype", "stored_elements", "bytes"):
+        notes.source(f"parameters.{field}", HEADERS)
+    if left_out:
+        notes.warn(f"counted once, since they are tied to the embedding: {', '.join(sorted(left_out))}")
+    active = active_parameters(total, routed, moe)
+    if active is not None:
+        notes.source("parameters.active", f"derived: {HEADERS}, architecture.moe")
+    if adapter:
+        notes.source("parameters.trainable", HEADERS)
+    return Parameters(
+        total=total,
+        active=active,
+        trainable=total if adapter else None,
+        by_dtype=dict(sorted(by_dtype.items())),
+        stored_elements=stored,
+        bytes=size,
+        exact=True,
+    )
+
+
+def logical_elements(tensor: TensorInfo, siblings: Mapping[str, TensorInfo], bits: Bits) -> int | None:
+    """How many parameters a stored tensor stands for: 0 for scales and buffers, None where it is not known.
+
+    Packed: mxfp4 `*_blocks` and NVFP4 and bitsandbytes 4-bit hold 2 in a byte; GPTQ and AWQ `qweight`,
+    compressed-tensors `weight_packed` and MLX `weight` hold 32 / bits in an integer of 32 bits.
+    """
+    name, dtype = tensor.name, tensor.dtype
+    module, _, last = name.rpartition(".")
+    stored = elements(tensor)
+    if _is_auxiliary(module, last, dtype, siblings) or is_buffer(name, tensor.shape):
+        return 0
+    if dtype in FLOATS:
+        return stored
+    if dtype in _INDICES:
+        return 0
+    if dtype == "U8" and last.endswith("_blocks") and f"{name[:-7]}_scales" in siblings:
+        return stored * 2
+    if last in ("qweight", "weight_packed") and dtype in ("I32", "U8"):
+        return stored * 2 if dtype == "U8" else _unfold(stored, bits(module))
+    if last == "weight" and dtype == "U32" and f"{module}.scales" in siblings:
+        return _unfold(stored, bits(module))
+    if dtype == "U8" and (f"{name}.absmax" in siblings or f"{module}.weight_scale" in siblings):
+        return stored * 2
+    if dtype in ("I8", "U8") and last == "weight":
+        return _int8(tensor, module, siblings)
+    if dtype in ("I8", "U8", "I16", "U16", "I32", "U32"):
+        return 0 if len(tensor.shape) < 2 else None
+    return stored  # GGUF types: the shape is the logical one
+
+
+def is_buffer(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor is a saved buffer: position numbers, rotary tables, statistics, attention masks."""
+    parts = name.split(".")
+    if parts[-1] in _BUFFERS or (parts[-1] == "weight" and parts[0] in _BUFFERS):
+        return True
+    if parts[-1] == "bias" and len(shape) >= 2:  # the causal mask of GPT-2 and GPT-NeoX: 1 × 1 × n × n
+        return parts[-2:-1] in (["attn"], ["attention"])
+    return parts[-2:] == ["embed_positions", "weights"]
+
+
+def is_routed_expert(name: str) -> bool:
+    """Whether a tensor belongs to the experts among which a router chooses."""
+    return "experts" in name.split(".") or "_exps." in name
+
+
+def active_parameters(total: int, routed: int, moe: Moe | None) -> int | None:
+    """total − routed · (1 − k/E); None where E or k is not known or no expert's weights were found."""
+    if moe is None or not moe.num_experts or not moe.num_experts_per_tok or not routed:
+        return None
+    used, rest = divmod(routed * moe.num_experts_per_tok, moe.num_experts)
+    return None if rest or moe.num_experts_per_tok > moe.num_experts else total - routed + used
+
+
+def _is_auxiliary(module: str, last: str, dtype: str, siblings: Mapping[str, TensorInfo]) -> bool:
+    if last in _AUXILIARY or dtype == "F8_E8M0" or ".quant_state" in f"{module}.{last}":
+        return True
+    if last in ("scales", "zeros", "biases"):
+        weight = siblings.get(f"{module}.weight")
+        return f"{module}.qweight" in siblings or (weight is not None and weight.dtype == "U32")
+    if last.endswith("_scales"):
+        return f"{module}.{last[:-7]}_blocks" in siblings
+    if last == "scale":
+        weight = siblings.get(f"{module}.weight")
+        return weight is not None and (weight.dtype == "I8" or weight.dtype.startswith("F8"))
+    return False
+
+
+def _int8(tensor: TensorInfo, module: str, siblings: Mapping[str, TensorInfo]) -> int | None:
+    """One in a byte with a scale for each row; two 4-bit floats where one E8M0 scale stands for 32 of them."""
+    if f"{module}.SCB" in siblings or f"{module}.weight_scale" in siblings:
+        return elements(tensor)
+    scale = siblings.get(f"{module}.scale")
+    if scale is not None and scale.dtype == "F8_E8M0" and elements(scale) * 32 == elements(tensor) * 2:
+        return elements(tensor) * 2
+    return None
+
+
+def _unfold(stored: int, bits: int | None) -> int | None:
+    if bits is None or not 1 <= bits <= 32 or stored * 32 % bits:
+        return None
+    return stored * 32 // bits
+
+
+def _copies(listed: Mapping[str, TensorInfo], tied: bool | None, model_type: str | None) -> set[str]:
+    """Names of stored copies of the embedding."""
+    shared = listed.get("shared.weight") or listed.get("model.shared.weight")
+    copies: set[str] = set()
+    if shared is not None:
+        sides = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+        copies |= {name for name in listed if name.endswith(sides) and listed[name].shape == shared.shape}
+    if tied or (tied is None and model_type in _TIED_BY_CLASS):
+        shapes = {listed[name].shape for name in _ending(listed, _EMBEDDINGS)}
+        copies |= {name for name in _ending(listed, _HEADS) if listed[name].shape in shapes}
+    return copies
+
+
+def _ending(names: Iterable[str], ends: tuple[str, ...]) -> list[str]:
+    return [name for name in names if any(name == end or name.endswith(f".{end}") for end in ends)]
+
+
+def _bounded(value: int) -> int | None:
+    return value if value < INTEGER_LIMIT else None

@@ -1,0 +1,103 @@
+"""What a card is made from: plain values that the caller read from the folder, and what the manifest says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dxwatchd.core.model import ModelFolder
+
+_DOCUMENTS = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.json",
+    "adapter_config.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "quantize_config.json",
+    "quant_config.json",
+    "hf_quant_config.json",
+    "model_index.json",
+)
+_TEXTS = ("chat_template.jinja",)
+
+
+class TensorInfo(Protocol):
+    """One tensor of a weight file's header.
+
+    dtype: as the format spells it ("BF16" in safetensors, "Q4_K" in GGUF); shape: as stored, so packed
+    weights show the shape of their container; nbytes: the size of its data in the file.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def nbytes(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CardInputs:
+    """What was read from one model folder.
+
+    documents: parsed JSON by file name relative to the folder (see `wanted_documents`); any value may be of
+    any type; texts: text files by name (see `wanted_texts`); front_matter: the YAML head of README.md, every
+    scalar a string; readme_title: its first heading; tensors: by weight file of the primary set;
+    gguf_metadata: the scalars of the primary GGUF file's header, gguf_arrays: the lengths of its arrays;
+    warnings: sentences that the readers had to say.
+    """
+
+    model: ModelFolder
+    documents: Mapping[str, object] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    front_matter: Mapping[str, object] = field(default_factory=dict)
+    readme_title: str | None = None
+    tensors: Mapping[str, Sequence[TensorInfo]] = field(default_factory=dict)
+    gguf_metadata: Mapping[str, int | float | bool | str] = field(default_factory=dict)
+    gguf_arrays: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the daemon and the manifest say of the model, as opposed to its folder.
+
+    path: relative to the models root; fingerprint: of the content that the card describes;
+    approved_fingerprint: what a person approved; availability: "available", "drifted" or "missing";
+    revision: 1 for the first card, then counting up; change: what this revision was made for;
+    overrides: further keys of the manifest entry, which prevail over what was read.
+    """
+
+    technical_name: str
+    model_name: str
+    path: str
+    fingerprint: str
+    approved_fingerprint: str | None = None
+    availability: str = "available"
+    revision: int = 1
+    change: str = "registered"
+    overrides: Mapping[str, object] = field(default_factory=dict)
+
+
+def wanted_documents(model: ModelFolder) -> tuple[str, ...]:
+    """The JSON files of the folder that a card is made from, relative to it, in order."""
+    names = (*_DOCUMENTS, *(f"{component}/config.json" for component in model.components))
+    present = {file.name for file in model.files}
+    return tuple(name for name in dict.fromkeys(names) if name in present)
+
+
+def wanted_texts(model: ModelFolder) -> tuple[str, ...]:
+    """The text files of the folder that a card is made from (chat templates), relative to it, in order."""
+    present = sorted(file.name for file in model.files)
+    return tuple(
+        name
+        for name in present
+        if name in _TEXTS or (name.startswith("additional_chat_templates/") and name.endswith(".jinja"))
+    )
