@@ -1,0 +1,154 @@
+"""The YAML front matter and the title of a model's README.
+
+All scalars stay the strings they are written as: `license: no` is not false, `version: 1.10` not 1.1.
+Aliases are refused, since a few of them can stand for gigabytes; tags mean nothing here, so no object is
+ever made of them.
+Source: https://huggingface.co/docs/hub/model-cards#model-card-metadata
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, TypeAlias
+
+import yaml
+
+from dxwatchd.core.facts import Fault
+from dxwatchd.readers.errors import ReaderError, quoted
+from dxwatchd.readers.reading import read_up_to
+
+YamlValue: TypeAlias = "str | list[YamlValue] | dict[str, YamlValue]"
+
+LIMIT = 1024 * 1024  # bytes of the README that are looked at
+MAX_FRONT_MATTER = 256 * 1024  # bytes
+MAX_DEPTH = 32  # levels; the Hub's evaluation results have 8
+MAX_TITLE = 200  # characters
+MAX_HEADING = 1000  # characters of a heading that are looked at
+MAX_WARNINGS = 20
+
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_FENCE = re.compile(r" {0,3}(```|~~~)")
+_HEADING = re.compile(r" {0,3}#[ \t]+(.*)")
+_TAG = re.compile(r"<[^<>]*>")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMatter:
+    """fields: of the front matter, none without one; title: the first "# heading", as plain text."""
+
+    fields: Mapping[str, YamlValue] = field(default_factory=dict)
+    title: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def read_front_matter(stream: BinaryIO, *, limit: int = LIMIT) -> FrontMatter:
+    """Reads the first `limit` bytes of a README.
+
+    Raises ReaderError: MALFORMED, with the line in the README, where the front matter is not valid YAML,
+    has aliases or is nested too deeply; TOO_LARGE beyond `MAX_FRONT_MATTER`; UNREADABLE.
+    """
+    lines = _decoded(read_up_to(stream, limit)).splitlines()
+    if not lines or lines[0].rstrip() != "---":
+        return FrontMatter(title=_title(lines))
+    end = next((at for at, line in enumerate(lines) if at and line.rstrip() in ("---", "...")), None)
+    if end is None:
+        return FrontMatter(title=_title(lines), warnings=("The front matter has no closing '---'.",))
+    text = "\n".join(lines[1:end]) + "\n"
+    if len(text) > MAX_FRONT_MATTER or len(text.encode()) > MAX_FRONT_MATTER:
+        raise ReaderError(Fault.TOO_LARGE, f"The front matter has more than {MAX_FRONT_MATTER} bytes.")
+    warnings: list[str] = []
+    value = _Builder(warnings).build(text)
+    if not isinstance(value, dict):
+        if value:  # prose between two rules, no front matter
+            warnings.append("What stands between the first two '---' lines is not a mapping.")
+        value = {}
+    return FrontMatter(value, _title(lines[end + 1 :]), tuple(warnings))
+
+
+def _decoded(data: bytes) -> str:
+    """The text; what is not valid in its encoding becomes U+FFFD, since only a person reads it."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    return data.decode("utf-8-sig", errors="replace")
+
+
+class _Builder:
+    """Builds a value from YAML events, with a stack of its own instead of recursion."""
+
+    def __init__(self, warnings: list[str]) -> None:
+        self._warnings = warnings
+        self._open: list[list[YamlValue]] = [[]]  # the containers' contents; first the document itself
+
+    def build(self, text: str) -> YamlValue:
+        """The first document's value. Raises ReaderError: MALFORMED."""
+        try:
+            for event in yaml.parse(text, Loader=_LOADER):
+                self._add(event)
+                if isinstance(event, yaml.DocumentEndEvent):
+                    break
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            reason = quoted(str(error.problem or "it cannot be parsed"), 200)
+            raise _malformed(f"it is not valid YAML: {reason}", mark) from error
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise _malformed(f"it is not valid YAML: {quoted(str(error), 200)}", None) from error
+        return self._open[0][0] if self._open[0] else ""
+
+    def _add(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise _malformed("it has an anchor or an alias, and these are refused", event.start_mark)
+        if isinstance(event, yaml.ScalarEvent):
+            self._open[-1].append(event.value)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            if len(self._open) > MAX_DEPTH:
+                raise _malformed(f"it is nested more than {MAX_DEPTH} levels deep", event.start_mark)
+            self._open.append([])
+        elif isinstance(event, yaml.SequenceEndEvent):
+            items = self._open.pop()
+            self._open[-1].append(items)
+        elif isinstance(event, yaml.MappingEndEvent):
+            flat = self._open.pop()
+            self._open[-1].append(self._mapping(flat))
+
+    def _mapping(self, flat: list[YamlValue]) -> dict[str, YamlValue]:
+        """Keys and values in turn, as the events gave them."""
+        made: dict[str, YamlValue] = {}
+        for key, value in zip(flat[::2], flat[1::2], strict=True):
+            if not isinstance(key, str):
+                self._warn("A key that is not a string was left out.")
+                continue
+            if key in made:
+                self._warn(f"The key {quoted(key)} stands there twice; the last one counts.")
+            made[key] = value
+        return made
+
+    def _warn(self, sentence: str) -> None:
+        if len(self._warnings) < MAX_WARNINGS:
+            self._warnings.append(sentence)
+
+
+def _malformed(what: str, mark: Any) -> ReaderError:
+    """mark: where, in the front matter (one of two unrelated classes, by the parser), or None."""
+    # Marks count from 0, and the line of the opening "---" comes before.
+    line = mark.line + 2 if mark is not None else None
+    return ReaderError(Fault.MALFORMED, f"The front matter: {what}.", line)
+
+
+def _title(lines: list[str]) -> str | None:
+    """The first heading of the first level outside of code, without its markup."""
+    fence = None
+    for line in lines:
+        opening = _FENCE.match(line)
+        if opening and fence in (None, opening[1]):
+            fence = opening[1] if fence is None else None
+        heading = _HEADING.match(line[:MAX_HEADING]) if fence is None else None
+        if heading:
+            text = _TAG.sub("", _LINK.sub(r"\1", _LINK.sub(r"\1", heading[1])))
+            text = " ".join(text.replace("**", "").replace("`", "").rstrip("# \t").split())
+            text = "".join(character for character in text if character.isprintable())
+            if text:
+                return text[:MAX_TITLE].rstrip()
+    return None

@@ -1,0 +1,124 @@
+"""What the JSON files of a model folder say, reduced to facts.
+
+Whatever a fact holds is bounded and of the type it should be; what is not is left out, since nobody can
+act on it. Names of files are stricter: one that could lead elsewhere makes the whole file unusable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dxwatchd.core.facts import AdapterConfig, Config, Fault, Modules, PipelineIndex, WeightIndex
+from dxwatchd.readers.errors import ReaderError, quoted
+from dxwatchd.readers.json_document import JsonDocument, JsonValue, as_object
+
+MAX_TEXT = 200  # characters of a string that becomes a fact
+MAX_ARCHITECTURES = 64
+MAX_NAMES = 1_000_000  # entries of a weight map
+MAX_PART = 255  # bytes of one part of a file name, as nearly all file systems have it
+MAX_NAMED = 3  # bad names that a message quotes
+
+
+def config(document: JsonDocument, digest: str) -> Config:
+    """Of `config.json`. Raises ReaderError: MALFORMED."""
+    table = as_object(document)
+    names = table.get("architectures")
+    texts = (_text(name) for name in names) if isinstance(names, list) else ()
+    return Config(
+        digest=digest,
+        model_type=_text(table.get("model_type")),
+        architectures=tuple(text for text in texts if text)[:MAX_ARCHITECTURES],
+        name_or_path=_text(table.get("_name_or_path")),
+    )
+
+
+def adapter_config(document: JsonDocument, digest: str) -> AdapterConfig:
+    """Of `adapter_config.json`. Raises ReaderError: MALFORMED."""
+    table = as_object(document)
+    return AdapterConfig(
+        digest=digest,
+        peft_type=_text(table.get("peft_type")),
+        base_model_name_or_path=_text(table.get("base_model_name_or_path")),
+    )
+
+
+def modules(document: JsonDocument, digest: str) -> Modules:
+    """Of `modules.json`: a list of objects with `path`. Raises ReaderError: MALFORMED."""
+    if not isinstance(document.value, list):
+        raise ReaderError(Fault.MALFORMED, "The JSON must be a list of modules.", 1)
+    paths = []
+    for module in document.value:
+        path = module.get("path") if isinstance(module, dict) else None
+        if not isinstance(path, str):
+            raise ReaderError(Fault.MALFORMED, "Each module must be an object with a 'path'.")
+        paths.append(path)
+    _check_names(path for path in paths if path)  # "" is the folder itself
+    return Modules(digest=digest, paths=tuple(paths))
+
+
+def pipeline_index(document: JsonDocument, digest: str) -> PipelineIndex:
+    """Of `model_index.json`. Raises ReaderError: MALFORMED.
+
+    A component's value is [library, class]; [null, null] stands for one that the pipeline does without.
+    """
+    table = as_object(document)
+    components = tuple(
+        name
+        for name, value in table.items()
+        if not name.startswith("_")
+        and isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(item, str) for item in value)
+    )
+    _check_names(components, parts=1)
+    return PipelineIndex(digest=digest, class_name=_text(table.get("_class_name")), components=components)
+
+
+def weight_index(document: JsonDocument, digest: str) -> WeightIndex:
+    """Of a `*.index.json`: `weight_map` from tensor to file. Raises ReaderError: MALFORMED, TOO_LARGE."""
+    table = as_object(document)
+    weight_map = table.get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise ReaderError(Fault.MALFORMED, "The index has no 'weight_map' that names any file.")
+    if len(weight_map) > MAX_NAMES:
+        raise ReaderError(Fault.TOO_LARGE, f"The weight_map has more than {MAX_NAMES} entries.")
+    files: set[str] = set()
+    for tensor, name in weight_map.items():
+        if not isinstance(name, str):
+            raise ReaderError(Fault.MALFORMED, f"The weight_map names no file for {quoted(tensor)}.")
+        files.add(name)
+    names = sorted(files)
+    _check_names(names)
+    metadata = table.get("metadata")
+    total = metadata.get("total_size") if isinstance(metadata, dict) else None
+    return WeightIndex(digest=digest, files=tuple(names), total_size=_size(total))
+
+
+def _text(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) and len(value) <= MAX_TEXT else None
+
+
+def _size(value: JsonValue) -> int | None:
+    """A size in bytes; some writers give it as a float."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or value != int(value):
+        return None
+    return int(value)
+
+
+def _check_names(names: Iterable[str], parts: int | None = None) -> None:
+    """Raises ReaderError: MALFORMED unless all are plain names relative to the file that has them."""
+    bad = [name for name in names if not _is_plain(name, parts)]
+    if bad:
+        shown = ", ".join(quoted(name) for name in bad[:MAX_NAMED])
+        more = f" and {len(bad) - MAX_NAMED} more" if len(bad) > MAX_NAMED else ""
+        message = f"It names what cannot be a file of this folder: {shown}{more}."
+        raise ReaderError(Fault.MALFORMED, message)
+
+
+def _is_plain(name: str, parts: int | None) -> bool:
+    if "\\" in name or "://" in name or any(ord(character) < 32 for character in name):
+        return False
+    split = name.split("/")  # an absolute name begins with an empty part
+    if parts is not None and len(split) != parts:
+        return False
+    return all(part not in ("", ".", "..") and len(part.encode()) <= MAX_PART for part in split)
