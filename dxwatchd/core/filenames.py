@@ -30,9 +30,6 @@ _TEMPORARY_SUFFIXES = (
 _RSYNC_TEMPORARY = re.compile(r"^\..+\.[A-Za-z0-9]{6}$")  # rsync: .NAME.XXXXXX
 _UNISON_TEMPORARY = re.compile(r"^\.unison\.")
 
-_DOTFILES_LIKE_RSYNC = frozenset({".github", ".gitlab"})
-
-
 def is_ignored_folder(name: str) -> bool:
     """Whether nothing below a folder of this name is ever looked at."""
     return name in IGNORED_FOLDERS or name.startswith(_IGNORED_FOLDER_PREFIXES)
@@ -56,9 +53,10 @@ def is_temporary(name: str) -> bool:
 
 
 def _is_rsync_temporary(name: str) -> bool:
-    match = _RSYNC_TEMPORARY.match(name)
-    # ".gitattributes.backup" has six letters at its end too: what rsync copies has an ending of its own
-    return match is not None and name.count(".") >= 3 and name not in _DOTFILES_LIKE_RSYNC
+    if _RSYNC_TEMPORARY.match(name) is None:
+        return False
+    # ".gitattributes.backup" has six letters at its end too; mkstemp's are rarely all lower case
+    return name.count(".") >= 3 or not name.rpartition(".")[2].islower()
 
 
 _FORMATS: tuple[tuple[str, WeightFormat], ...] = (

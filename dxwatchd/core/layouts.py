@@ -15,7 +15,7 @@ from dxwatchd.core.facts import AdapterConfig, Config, Gguf, Modules, PipelineIn
 from dxwatchd.core.filenames import index_format, is_adapter_weights, is_projector, weight_format
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder, WeightFormat, WeightSet
 from dxwatchd.core.reasons import Reason, ReasonKind
-from dxwatchd.core.snapshot import SeenFolder, Snapshot, join, parent
+from dxwatchd.core.snapshot import SeenFolder, Snapshot, Trouble, join, parent
 from dxwatchd.core.text import count, is_text
 from dxwatchd.core.weightsets import weight_sets
 
@@ -301,6 +301,12 @@ def _loose_files(root: SeenFolder) -> tuple[Reason, ...]:
 
 def _stray_reasons(folder: SeenFolder) -> tuple[Reason, ...]:
     """Why a folder without a known layout still deserves a word: weights in it, or no way to look into it."""
+    if folder.trouble is Trouble.TOO_DEEP:
+        return (
+            Reason(
+                ReasonKind.UNREADABLE, found="lies too deep below the models root", remedy="move the model further up"
+            ),
+        )
     if folder.trouble is not None:
         return (
             Reason(

@@ -52,6 +52,8 @@ def judge(model: ModelFolder, snapshot: Snapshot) -> Verdict:
                 remedy="rename it: no manifest can hold this name",
             )
         )
+    if any(is_temporary(part) for part in model.path.split("/")):
+        reasons.append(_temporary(""))
     files = dict(_owned(model, snapshot))
     patient = False
     for name, file in files.items():
@@ -132,6 +134,7 @@ _TROUBLES: dict[Trouble, tuple[ReasonKind, str, str]] = {
         "cannot be read",
         "give the user that dxwatchd runs as the right to read it",
     ),
+    Trouble.TOO_DEEP: (ReasonKind.UNREADABLE, "lies too deep below the models root", "move it up"),
 }
 
 _FAULTS: dict[Fault, tuple[ReasonKind, str]] = {
@@ -148,18 +151,22 @@ _MAY_BE_EMPTY = (".py", ".txt", ".jinja")
 
 def _any_file(name: str, file: SeenFile) -> Iterator[Reason]:
     """What may be wrong with any file of the folder, whatever it is."""
-    if is_temporary(basename(name)):
-        yield Reason(
-            ReasonKind.TEMPORARY_NAME,
-            file=name,
-            found="has the temporary name of a copy in progress",
-            remedy="wait for the copy to end; if none is running, remove the file",
-        )
+    if any(is_temporary(part) for part in name.split("/")):
+        yield _temporary(name)
     elif file.trouble is not None and (file.facts is not None or weight_format(name) or name.endswith(".json")):
         kind, found, remedy = _TROUBLES[file.trouble]
         yield Reason(kind, file=name, found=found, remedy=remedy)
     elif weight_format(basename(name)) is None:
         yield from _unusable(name, file.facts)
+
+
+def _temporary(name: str) -> Reason:
+    return Reason(
+        ReasonKind.TEMPORARY_NAME,
+        file=name,
+        found="has the temporary name of a copy in progress",
+        remedy="wait for the copy to end; if none is running, rename or remove it",
+    )
 
 
 def _unusable(name: str, facts: Facts | None) -> Iterator[Reason]:

@@ -27,6 +27,7 @@ class Trouble(StrEnum):
     LINK_BROKEN = "link_broken"  # a link to nothing, or round in a circle
     SPECIAL = "special"  # a device, a FIFO, a socket
     UNREADABLE = "unreadable"  # the operating system refused to list or to stat it
+    TOO_DEEP = "too_deep"  # more levels below the root than anybody's models have
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,14 @@ class SeenFolder:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole models root at one moment. folders: by path; the root itself is `folders[""]`."""
+    """The whole models root at one moment.
+
+    folders: by path; the root itself is `folders[""]`; remote_devices: the device numbers of file systems
+    that send no or only some events.
+    """
 
     folders: Mapping[str, SeenFolder]
+    remote_devices: frozenset[int] = frozenset()
 
     def below(self, path: str) -> Iterator[SeenFolder]:
         """The folder at `path` and all below it, parents before children, names in order."""

@@ -1,0 +1,42 @@
+"""Writing a file so that a reader sees the whole old one or the whole new one, also after a power cut."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+TEMPORARY_PREFIX = ".writing-"
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace `path` by a file with `data`: write aside, fsync, rename, fsync of the folder.
+
+    mode: of the new file, before the umask. Raises OSError where the disk is full or the folder not writable;
+    then the old file is untouched and nothing is left behind.
+    """
+    aside = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
+    try:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` survive a power cut (fsync(2) of a file does not cover its name)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed writer left aside. Only the one writer of this folder may call it."""
+    for left in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        left.unlink(missing_ok=True)

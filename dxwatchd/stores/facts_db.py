@@ -1,0 +1,125 @@
+"""`facts.db`: what was read from model files, so that a restart need not read them again.
+
+A cache and nothing more: it may be deleted or damaged at any time, and is then made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+from pathlib import Path
+
+from dxwatchd.core.facts import from_plain, to_plain
+from dxwatchd.core.snapshot import SeenFile, Stat
+
+VERSION = 1
+"""Of the table and of everything a reader may say; a cache of another version is thrown away."""
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS facts (
+    folder TEXT NOT NULL, name TEXT NOT NULL,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL, device INTEGER NOT NULL,
+    hole INTEGER NOT NULL, facts TEXT,
+    PRIMARY KEY (folder, name)
+) WITHOUT ROWID
+"""
+
+
+class FactsDb:
+    """The cache of one state directory. All calls come from one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the cache. Raises OSError or sqlite3.Error only where no file can be made there."""
+        self.path = path
+        try:
+            self._connection = self._open()
+        except sqlite3.Error:
+            self._throw_away()
+            self._connection = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = OFF")  # a cache: a power cut may take it
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, VERSION):
+                connection.execute("DROP TABLE IF EXISTS facts")
+            connection.execute(_TABLE)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute("SELECT count(*) FROM (SELECT 1 FROM facts LIMIT 1)").fetchone()
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _throw_away(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+    def folder(self, path: str) -> Mapping[str, SeenFile]:
+        """What is remembered of a folder's files, by name. Empty where the cache is damaged."""
+        try:
+            rows = self._connection.execute(
+                "SELECT name, size, mtime_ns, ctime_ns, inode, device, hole, facts FROM facts WHERE folder = ?",
+                (_key(path),),
+            ).fetchall()
+        except sqlite3.Error:
+            self._renew()
+            return {}
+        found = {}
+        for name, size, mtime_ns, ctime_ns, inode, device, hole, plain in rows:
+            with contextlib.suppress(ValueError, TypeError, KeyError, IndexError):
+                facts = from_plain(json.loads(plain)) if plain is not None else None
+                stat = Stat(size, mtime_ns, ctime_ns, inode, device)
+                found[_text(name)] = SeenFile(_text(name), stat, facts, bool(hole))
+        return found
+
+    def remember(self, folder: str, files: Iterable[SeenFile]) -> None:
+        """Replace what is remembered of a folder by these files (those with facts)."""
+        rows = [
+            (
+                _key(folder),
+                _key(file.name),
+                *astuple(file.stat),
+                int(file.hole),
+                json.dumps(to_plain(file.facts)),
+            )
+            for file in files
+            if file.stat is not None and file.facts is not None
+        ]
+        try:
+            self._connection.execute("BEGIN")
+            self._connection.execute("DELETE FROM facts WHERE folder = ?", (_key(folder),))
+            self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error:
+            self._renew()
+
+    def _renew(self) -> None:
+        """The cache is damaged or full: begin anew, and go on without it if even that fails."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+        try:
+            self._throw_away()
+            self._connection = self._open()
+        except (OSError, sqlite3.Error):
+            self._connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+            self._connection.execute(_TABLE)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def _key(text: str) -> bytes:
+    """File names are bytes to the kernel; SQLite refuses text that is not UTF-8."""
+    return text.encode(errors="surrogateescape")
+
+
+def _text(key: bytes) -> str:
+    return key.decode(errors="surrogateescape")
