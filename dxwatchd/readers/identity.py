@@ -25,7 +25,9 @@ _VERSION = b"dxwatchd content 1"  # of this rule: a change of it must give other
 
 
 def content_digest(stream: BinaryIO, size: int, *, whole: int = WHOLE) -> str:
-    """ "sha256:" and the digest of a file of `size` bytes. whole: up to how many all of them count.
+    """Digest of a file of `size` bytes, as "sha256:" and hexadecimal.
+
+    whole: up to how many bytes all of them count.
 
     Raises ReaderError: CHANGED where the file is shorter than `size`; UNREADABLE.
     """

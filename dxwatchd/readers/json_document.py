@@ -117,40 +117,48 @@ class _Warnings:
         return (*self._kept, *([f"And {self._beyond} more such warnings."] if self._beyond else []))
 
 
-def _parsed(text: str, warnings: _Warnings) -> JsonValue:
-    def constant(name: str) -> None:
-        warnings.append(f"{name} is not a number in JSON; it was read as null.")
+class _Lenient:
+    """What the parser calls for each value that may be written in an unusual way."""
 
-    def integer(digits: str) -> int | None:
+    def __init__(self, warnings: _Warnings) -> None:
+        self._warnings = warnings
+
+    def constant(self, name: str) -> None:
+        self._warnings.append(f"{name} is not a number in JSON; it was read as null.")
+
+    def integer(self, digits: str) -> int | None:
         if len(digits) <= MAX_DIGITS:
             return int(digits)
-        warnings.append(f"An integer of {len(digits)} digits was read as null.")
+        self._warnings.append(f"An integer of {len(digits)} digits was read as null.")
         return None
 
-    def real(digits: str) -> float | None:
+    def real(self, digits: str) -> float | None:
         number = float(digits)
         if math.isfinite(number):
             return number
-        warnings.append(f"The number {quoted(digits, 20)} is too large; it was read as null.")
+        self._warnings.append(f"The number {quoted(digits, 20)} is too large; it was read as null.")
         return None
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    def pairs(self, items: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(items)
         if len(made) < len(items):
             met: set[str] = set()
             for key, _ in items:
                 if key in met:
-                    warnings.append(f"The key {quoted(key)} stands there twice; the last one counts.")
+                    self._warnings.append(f"The key {quoted(key)} stands there twice; the last one counts.")
                 met.add(key)
         return made
 
+
+def _parsed(text: str, warnings: _Warnings) -> JsonValue:
+    lenient = _Lenient(warnings)
     try:
         value: JsonValue = json.loads(
             text,
-            parse_constant=constant,
-            parse_int=integer,
-            parse_float=real,
-            object_pairs_hook=pairs,
+            parse_constant=lenient.constant,
+            parse_int=lenient.integer,
+            parse_float=lenient.real,
+            object_pairs_hook=lenient.pairs,
         )
     except json.JSONDecodeError as error:
         raise _explained(text, error) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from dxwatchd.core.facts import Fault
@@ -47,11 +47,11 @@ def open_inside(root: Path, relative: str, seen: Stat | None = None) -> BinaryIO
         raise ReaderError(Fault.UNREADABLE, "The name is not one of a file below the models root.")
     try:
         top = os.path.realpath(root, strict=True)
-        real = os.path.realpath(os.path.join(top, relative), strict=True)
-        inside = os.path.relpath(real, top)
-        if inside == os.curdir or inside.split(os.sep, 1)[0] == os.pardir:
+        real = os.path.realpath(f"{top}/{relative}", strict=True)
+        parts = PurePath(os.path.relpath(real, top)).parts
+        if not parts or parts[0] == os.pardir:
             raise ReaderError(Fault.UNREADABLE, "The link leads out of the models root.")
-        descriptor = _walk_to(top, inside.split(os.sep))
+        descriptor = _walk_to(top, parts)
     except (FileNotFoundError, NotADirectoryError) as error:
         if seen is not None:
             raise ReaderError(Fault.CHANGED, "The file is gone since it was listed.") from error
@@ -70,7 +70,7 @@ def open_inside(root: Path, relative: str, seen: Stat | None = None) -> BinaryIO
         raise
 
 
-def _walk_to(top: str, parts: list[str]) -> int:
+def _walk_to(top: str, parts: tuple[str, ...]) -> int:
     """Descriptor of the file at `parts` below `top`, no link followed on the way. Raises OSError."""
     folder = os.open(top, _FOLDER)
     try:

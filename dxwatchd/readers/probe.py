@@ -18,7 +18,7 @@ from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.json_document import LIMIT, JsonDocument, read_json
 from dxwatchd.readers.opening import open_inside, stat_of
 from dxwatchd.readers.reading import read_up_to, refused, seek_to
-from dxwatchd.readers.weight_facts import has_hole
+from dxwatchd.readers.weight_facts import has_hole, refuse_zeros
 
 POINTER_MARK = b"version https://git-lfs.github.com/spec/v1"
 POINTER_SIZE = 1024  # bytes; the format's own bound
@@ -119,6 +119,7 @@ def _json(read: Callable[[JsonDocument, str], Facts], stream: BinaryIO, size: in
 
 
 def _plain(stream: BinaryIO, size: int) -> Facts:
+    refuse_zeros(stream, 0)  # no vocabulary, template or code begins with a page of them
     return facts.Content(identity.content_digest(stream, size, whole=WHOLE))
 
 

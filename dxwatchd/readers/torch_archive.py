@@ -41,9 +41,9 @@ def read_archive(stream: BinaryIO, size: int) -> Archive:
     if len(start) < 4:
         raise ReaderError(Fault.TRUNCATED, f"The file has {len(start)} bytes, too few to tell what it is.")
     if start == _LOCAL_ENTRY:
-        return Archive("zip", _directory_is_there(stream, size))
+        return Archive("zip", complete=_directory_is_there(stream, size))
     if start[0] == 0x80 and 2 <= start[1] <= _LAST_PICKLE_PROTOCOL:
-        return Archive("pickle", True)
+        return Archive("pickle", complete=True)
     raise ReaderError(Fault.MALFORMED, "This is not a PyTorch file: neither a zip archive nor a pickle.")
 
 
