@@ -1,1 +1,1 @@
-"""Facts of one model folder → its card. No disk, no clock, no network: the same inputs give the same bytes."""
+"""Facts of one model folder → its card. No disk, clock or network: the same inputs give the same bytes."""

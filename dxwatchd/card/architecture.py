@@ -2,122 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
+from dxwatchd.card.config_keys import Path, Reading, levels, look_up, pointer, text_part
 from dxwatchd.card.parts import Architecture, Attention, Moe
-from dxwatchd.card.values import Notes, at, boolean, integer, mapping, text, texts
-
-CONFIG = "config.json"
-
-Path = tuple[str, ...]
-Reading = tuple[int, str]
-
-TEXT_PARTS: tuple[Path, ...] = (
-    ("text_config",),
-    ("decoder",),
-    ("generator",),
-    ("text_encoder",),
-    ("llm_config",),
-    ("language_config",),
-    ("thinker_config", "text_config"),
-)
-"""Where configs of several parts keep their language model, in the order in which they are asked."""
-
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "hidden_size": ("hidden_size", "n_embd", "n_embed", "d_model"),
-    "intermediate_size": (
-        "intermediate_size",
-        "n_inner",
-        "d_ff",
-        "ffn_dim",
-        "ffn_hidden_size",
-        "inner_hidden_size",
-        "ffn_config/ffn_hidden_size",
-    ),
-    "num_hidden_layers": (
-        "num_hidden_layers",
-        "n_layer",
-        "n_layers",
-        "num_layers",
-        "encoder_layers",
-        "num_decoder_layers",
-        "decoder_layers",
-    ),
-    "num_attention_heads": (
-        "num_attention_heads",
-        "n_head",
-        "n_heads",
-        "num_heads",
-        "encoder_attention_heads",
-        "decoder_attention_heads",
-    ),
-    "num_key_value_heads": (
-        "num_key_value_heads",
-        "n_head_kv",
-        "n_kv_heads",
-        "num_kv_heads",
-        "attn_config/kv_n_heads",
-    ),
-    "head_dim": ("head_dim", "d_kv", "kv_channels"),
-    "vocab_size": ("vocab_size", "padded_vocab_size"),
-    "num_experts": (
-        "num_local_experts",
-        "num_experts",
-        "n_routed_experts",
-        "moe_num_experts",
-        "ffn_config/moe_num_experts",
-    ),
-    "num_experts_per_tok": (
-        "num_experts_per_tok",
-        "experts_per_token",
-        "num_experts_per_token",
-        "moe_top_k",
-        "moe_k",
-        "top_k_experts",
-        "ffn_config/moe_top_k",
-    ),
-    "num_shared_experts": ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"),
-    "moe_intermediate_size": ("moe_intermediate_size",),
-}
-"""The names that configs use for one thing, first the one that prevails; "/" leads into an object."""
+from dxwatchd.card.values import Notes, at, boolean, integer, text, texts
 
 _FALCON = frozenset({"falcon", "RefinedWeb", "RefinedWebModel"})
-_DUAL_ENCODERS = frozenset({"clip", "chinese_clip", "siglip", "siglip2", "altclip", "clipseg", "owlvit", "clap"})
-_OWN_HEAD_DIM = ("gemma", "qwen3", "gpt_oss", "glm4", "t5", "mt5", "umt5", "jamba", "mamba", "nemotron_h", "seed_oss")
+_DUAL_ENCODERS = frozenset(
+    {"clip", "chinese_clip", "siglip", "siglip2", "altclip", "clipseg", "owlvit", "owlv2", "clap"}
+)
+# fmt: off
+_OWN_HEAD_DIM = (
+    "gemma", "vaultgemma", "qwen3", "gpt_oss", "glm", "t5", "mt5", "umt5", "longt5", "switch_transformers",
+    "pop2piano", "udop", "mamba", "zamba", "nemotron_h", "seed_oss", "helium", "ernie4_5", "reformer",
+    "mobilebert", "convbert", "funnel", "xlnet", "llama4",
+)
+# fmt: on
 """Model types (by their beginning) whose head_dim is not hidden_size / num_attention_heads by default."""
-
-
-def text_part(config: object) -> tuple[Path, Mapping[str, object]]:
-    """The language model's own config and the way to it; ((), config) where there is none."""
-    for path in TEXT_PARTS:
-        part = at(config, *path)
-        if isinstance(part, Mapping) and part:
-            return path, part
-    return (), mapping(config)
-
-
-def pointer(*path: str) -> str:
-    """The source of a value in config.json."""
-    return f"{CONFIG}#/{'/'.join(path)}"
-
-
-def levels(config: object) -> Iterator[tuple[Path, Mapping[str, object]]]:
-    """Where a value may stand: the text part, which states its own, then the whole config."""
-    path, part = text_part(config)
-    yield path, part
-    if path:
-        yield (), mapping(config)
-
-
-def look_up(config: object, field: str, least: int = 1) -> Reading | None:
-    """The integer that a config states for `field` under any of its names, with its source."""
-    for path, part in levels(config):
-        for alias in ALIASES[field]:
-            way = tuple(alias.split("/"))
-            value = integer(at(part, *way), least)
-            if value is not None:
-                return value, pointer(*path, *way)
-    return None
 
 
 def architecture(config: object, notes: Notes) -> Architecture:
@@ -144,7 +46,13 @@ def architecture(config: object, notes: Notes) -> Architecture:
         tie_word_embeddings=_tied(config, notes),
         attention=_attention(config, values, notes),
         moe=_moe(config, notes),
-        **values,
+        hidden_size=values["hidden_size"],
+        intermediate_size=values["intermediate_size"],
+        num_hidden_layers=values["num_hidden_layers"],
+        num_attention_heads=values["num_attention_heads"],
+        num_key_value_heads=values["num_key_value_heads"],
+        head_dim=values["head_dim"],
+        vocab_size=values["vocab_size"],
     )
 
 
@@ -172,7 +80,9 @@ def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Rea
     if model_type == "gpt_bigcode":
         if part.get("multi_query") is True:
             return 1, pointer(*path, "multi_query")
-        return (heads[0], pointer(*path, "multi_query")) if heads and part.get("multi_query") is False else None
+        return (
+            (heads[0], pointer(*path, "multi_query")) if heads and part.get("multi_query") is False else None
+        )
     if part.get("multi_query_attention") is True:
         groups = integer(part.get("multi_query_group_num"), 1)
         if groups:
@@ -190,13 +100,14 @@ def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Rea
 
 
 def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Notes) -> Reading | None:
-    path, part = text_part(config)
+    _, part = text_part(config)
     stated = look_up(config, "head_dim")
     if stated:
         for_global = integer(part.get("global_head_dim"), 1)
         if for_global and for_global != stated[0]:
             notes.warn(
-                f"head_dim differs by layer type: {for_global} in layers of full attention, {stated[0]} in the others"
+                f"head_dim differs by layer type: {for_global} in layers of full attention,"
+                f" {stated[0]} in the others"
             )
             return None
         return stated
@@ -206,8 +117,8 @@ def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Not
         return None
     if integer(part.get("kv_lora_rank"), 1) or any(kind.startswith(_OWN_HEAD_DIM) for kind in kinds):
         return None
-    if readings["num_hidden_layers"] is None or (path and not isinstance(part.get("num_attention_heads"), int)):
-        return None
+    if hidden[1].rpartition("/")[0] != heads[1].rpartition("/")[0]:
+        return None  # one of the whole, one of a part
     return hidden[0] // heads[0], "derived: hidden_size / num_attention_heads"
 
 

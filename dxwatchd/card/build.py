@@ -11,7 +11,7 @@ from dxwatchd.card.descriptive import describe, usage_type
 from dxwatchd.card.dtype import dtype
 from dxwatchd.card.gguf import gguf_architecture, gguf_context, gguf_license, gguf_tokenizer
 from dxwatchd.card.overrides import apply_overrides
-from dxwatchd.card.parameters import count
+from dxwatchd.card.parameters import count, main_type
 from dxwatchd.card.parts import Component, Conflict, FilePart, Statement, WeightSetPart
 from dxwatchd.card.quantization import gguf_quantization, packed_bits, quantization
 from dxwatchd.card.schema import Availability, Card, Change
@@ -35,13 +35,15 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
     model, documents = inputs.model, inputs.documents
     config = documents.get("config.json")
     sentences = sentence_transformers(documents, notes)
-    if model.layout is Layout.GGUF:
+    gguf = model.layout is Layout.GGUF
+    if gguf:
         file = clean(next(iter(inputs.tensors), "") or _first_weight(model))
         shape = gguf_architecture(inputs.gguf_metadata, inputs.gguf_arrays, file, notes)
         length = gguf_context(inputs.gguf_metadata, file, notes)
         words = gguf_tokenizer(inputs.gguf_metadata, file, notes)
         file_type = inputs.gguf_metadata.get("general.file_type")
-        packing = gguf_quantization(file_type, f"{file}#general.file_type", notes)
+        stored = main_type(inputs.tensors)
+        packing = gguf_quantization(file_type, stored, f"{file}#general.file_type", notes)
         stated_license = gguf_license(inputs.gguf_metadata, file)
     else:
         shape = architecture(config, notes)
@@ -63,9 +65,9 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         kind=model.kind.value,
         layout=model.layout.value,
         path=_path(identity.path),
-        availability=cast(Availability, identity.availability),
+        availability=cast("Availability", identity.availability),
         revision=identity.revision,
-        change=cast(Change, identity.change),
+        change=cast("Change", identity.change),
         fingerprint=identity.fingerprint,
         approved_fingerprint=identity.approved_fingerprint,
         model_usage_type=usage[0] if usage else None,
@@ -73,17 +75,20 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         parameters=count(
             inputs.tensors,
             packed_bits(documents, packing),
-            shape.tie_word_embeddings,
-            shape.model_type,
-            shape.moe,
-            model.kind is Kind.ADAPTER,
             notes,
+            tied=shape.tie_word_embeddings,
+            model_type=shape.model_type,
+            moe=shape.moe,
+            adapter=model.kind is Kind.ADAPTER,
         ),
-        dtype=dtype(config, inputs.tensors, packing is not None, notes),
+        dtype=None
+        if gguf and packing
+        else dtype(config, inputs.tensors, notes, quantised=packing is not None),
         quantization=packing,
         context=length,
         tokenizer=words,
-        generation_config={clean(key): plain(value) for key, value in list(generation.items())[:LIST_LIMIT]} or None,
+        generation_config={clean(key): plain(value) for key, value in list(generation.items())[:LIST_LIMIT]}
+        or None,
         library_name=description.library_name,
         pipeline_tag=description.pipeline_tag,
         license=description.license,
@@ -130,7 +135,7 @@ def _weight_sets(inputs: CardInputs) -> tuple[WeightSetPart, ...]:
             format=weights.format.value,
             primary=weights.primary,
             files=tuple(map(_path, weights.files)),
-            index=weights.index and _path(weights.index),
+            index=None if weights.index is None else _path(weights.index),
             tensors=tensors if weights.primary else None,
             bytes=sum(sizes.get(name, 0) for name in weights.files),
         )
@@ -142,7 +147,7 @@ def _components(index: object) -> tuple[Component, ...]:
     """The entries of model_index.json that name a library and a class."""
     found: list[Component] = []
     for name, value in list(mapping(index).items())[: LIST_LIMIT * 2]:
-        if isinstance(value, list) and len(value) == 2 and isinstance(name, str) and not name.startswith("_"):
+        if isinstance(value, list) and len(value) == 2 and not name.startswith("_"):
             library, class_name = text(value[0]), text(value[1])
             if library and class_name:
                 found.append(Component(name=clean(name), library=library, class_name=class_name))

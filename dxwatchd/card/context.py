@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dxwatchd.card.architecture import levels, pointer, text_part
+from dxwatchd.card.config_keys import levels, pointer, text_part
 from dxwatchd.card.parts import Context
 from dxwatchd.card.values import INTEGER_LIMIT, Notes, at, integer, mapping, number
 
@@ -25,7 +25,9 @@ UNSET = 10**9
 
 _RELATIVE = frozenset({"t5", "mt5", "umt5", "longt5", "switch_transformers", "byt5"})
 """Model types with relative positions only: their n_positions bounds nothing."""
-_SHIFTED = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer", "layoutlmv3"})
+_SHIFTED = frozenset(
+    {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer", "layoutlmv3"}
+)
 """Model types whose positions start behind the padding token's number."""
 
 
@@ -41,21 +43,23 @@ def declared_context(config: object) -> tuple[int, str] | None:
     return None
 
 
-def rope(config: object) -> Mapping[str, object]:
-    """The scaling of rotary positions: `rope_scaling`, or `rope_parameters`, there for full attention."""
-    for _, part in levels(config):
+def rope(config: object) -> tuple[tuple[str, ...], Mapping[str, object]]:
+    """The way to the scaling of rotary positions, and it; of several by layer type that of full attention."""
+    for path, part in levels(config):
         for key in ("rope_scaling", "rope_parameters"):
             found = mapping(part.get(key))
             nested = mapping(found.get("full_attention"))
-            if nested or found:
-                return nested or found
-    return {}
+            if nested:
+                return (*path, key, "full_attention"), nested
+            if found:
+                return (*path, key), found
+    return (), {}
 
 
 def context(config: object, tokenizer_limit: int | None, max_seq_length: int | None, notes: Notes) -> Context:
     """The context of a model with a config.json.
 
-    YaRN: effective = original · factor. LongRoPE: a server offers the original unless told otherwise.
+    YaRN: effective = original * factor. LongRoPE: a server offers the original unless told otherwise.
     Llama-3 scaling: what is declared is scaled already. Linear and dynamic: the declared value is kept, as
     configs differ in whether it is scaled. Then the tokenizer's model_max_length and sentence-transformers'
     max_seq_length bound it. Source of the first three: transformers' modeling_rope_utils, vLLM's config.
@@ -68,7 +72,8 @@ def context(config: object, tokenizer_limit: int | None, max_seq_length: int | N
             notes.source("context.effective", "sentence_bert_config.json#/max_seq_length")
         return Context(effective=max_seq_length, rule=rule)
     declared, source = found
-    native, effective, rule, scaled = _scaled(config, declared)
+    original = _original(config)
+    native, effective, rule, scaled = _scaled(config, declared, original[0] if original else None)
     shifted = _shifted(config, effective)
     if shifted != effective:
         effective, rule = shifted, "declared, less the positions up to the padding token's"
@@ -77,22 +82,29 @@ def context(config: object, tokenizer_limit: int | None, max_seq_length: int | N
     if max_seq_length is not None and max_seq_length < effective:
         effective, rule = max_seq_length, "max_seq_length of sentence_bert_config.json"
     notes.source("context.declared", source)
-    notes.source("context.native", source if native == declared else "original_max_position_embeddings")
+    notes.source("context.native", original[1] if original and native == original[0] else source)
     notes.source("context.effective", f"derived: {rule}")
     return Context(declared=declared, native=native, effective=effective, rule=rule)
 
 
-def _scaled(config: object, declared: int) -> tuple[int, int, str, bool]:
+def _original(config: object) -> tuple[int, str] | None:
+    """The context before scaling, and its source."""
+    way, scaling = rope(config)
+    path, part = text_part(config)
+    for place, values in ((way, scaling), (path, part)):
+        value = integer(values.get("original_max_position_embeddings"), 1)
+        if value is not None:
+            return value, pointer(*place, "original_max_position_embeddings")
+    return None
+
+
+def _scaled(config: object, declared: int, original: int | None) -> tuple[int, int, str, bool]:
     """(native, effective, rule, whether the effective one is longer by a stated scaling)."""
-    scaling = rope(config)
+    _, scaling = rope(config)
     kind = scaling.get("rope_type", scaling.get("type"))
-    _, part = text_part(config)
-    original = integer(scaling.get("original_max_position_embeddings"), 1) or integer(
-        part.get("original_max_position_embeddings"), 1
-    )
     factor = number(scaling.get("factor"))
     if kind == "yarn" and original and factor and 1 <= original * factor < INTEGER_LIMIT:
-        return original, int(original * factor), "yarn: original × factor", True
+        return original, int(original * factor), "yarn: original * factor", True
     if kind in ("longrope", "su") and original:
         return original, original, "longrope: the original is served by default", False
     if kind == "llama3" and original:

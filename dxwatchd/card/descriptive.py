@@ -22,7 +22,9 @@ _TASKS = (
     ("WhisperForConditionalGeneration", "automatic-speech-recognition"),
 )
 """End of an architecture's name → task."""
-_MULTIMODAL_TASKS = frozenset({"image-text-to-text", "visual-question-answering", "any-to-any", "video-text-to-text"})
+_MULTIMODAL_TASKS = frozenset(
+    {"image-text-to-text", "visual-question-answering", "any-to-any", "video-text-to-text"}
+)
 _PARTS = ("vision_config", "vision_tower", "mm_vision_tower", "img_processor")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from dxwatchd.card.architecture import pointer, text_part
+from dxwatchd.card.config_keys import pointer, text_part
 from dxwatchd.card.parameters import HEADERS, logical_elements
 from dxwatchd.card.sources import TensorInfo
 from dxwatchd.card.values import Notes, at, mapping
@@ -41,7 +41,7 @@ def config_dtype(config: object) -> tuple[str, str] | None:
     return None
 
 
-def stored_dtype(tensors: Mapping[str, Sequence[TensorInfo]], quantised: bool) -> str | None:
+def stored_dtype(tensors: Mapping[str, Sequence[TensorInfo]], *, quantised: bool) -> str | None:
     """The dtype that most bytes of the weights have, in torch's spelling.
 
     Of a quantised model only the weights that were left alone count: those in 16 bits and more.
@@ -52,16 +52,16 @@ def stored_dtype(tensors: Mapping[str, Sequence[TensorInfo]], quantised: bool) -
         name = TORCH_NAMES.get(tensor.dtype)
         if name is None or (quantised and name.startswith("float8")):
             continue
-        if logical_elements(tensor, listed, lambda module: None):
+        if logical_elements(tensor, listed, lambda _: None):
             sizes[name] += tensor.nbytes
     return max(sorted(sizes), key=lambda name: sizes[name]) if sizes else None
 
 
 def dtype(
-    config: object, tensors: Mapping[str, Sequence[TensorInfo]], quantised: bool, notes: Notes
+    config: object, tensors: Mapping[str, Sequence[TensorInfo]], notes: Notes, *, quantised: bool
 ) -> str | None:
     """The dtype that the headers show, else the one that the config states; a contradiction is noted."""
-    stored, stated = stored_dtype(tensors, quantised), config_dtype(config)
+    stored, stated = stored_dtype(tensors, quantised=quantised), config_dtype(config)
     if stored is not None:
         notes.source("dtype", HEADERS)
         if stated and stated[0] != stored:

@@ -22,8 +22,12 @@ _FIELDS = {
     "head_dim": "attention.key_length",
     "vocab_size": "vocab_size",
 }
-_EXPERTS = {"num_experts": "expert_count", "num_experts_per_tok": "expert_used_count",
-            "num_shared_experts": "expert_shared_count", "moe_intermediate_size": "expert_feed_forward_length"}  # fmt: skip
+_EXPERTS = {
+    "num_experts": "expert_count",
+    "num_experts_per_tok": "expert_used_count",
+    "num_shared_experts": "expert_shared_count",
+    "moe_intermediate_size": "expert_feed_forward_length",
+}
 
 
 def gguf_architecture(metadata: Metadata, arrays: Mapping[str, int], file: str, notes: Notes) -> Architecture:
@@ -33,7 +37,11 @@ def gguf_architecture(metadata: Metadata, arrays: Mapping[str, int], file: str, 
         return Architecture()
     notes.source("architecture.model_type", _key(file, "general.architecture"))
     values: dict[str, int | None] = {}
+    mla = integer(metadata.get(f"{name}.attention.kv_lora_rank"), 1)
     for field, key in _FIELDS.items():
+        if mla and field in ("num_key_value_heads", "head_dim"):
+            values[field] = None  # the header's are those of the compressed form
+            continue
         values[field] = integer(metadata.get(f"{name}.{key}"), 1)
         if values[field] is not None:
             notes.source(f"architecture.{field}", _key(file, f"{name}.{key}"))
@@ -42,19 +50,23 @@ def gguf_architecture(metadata: Metadata, arrays: Mapping[str, int], file: str, 
     if values["vocab_size"] is None and (listed := integer(arrays.get("tokenizer.ggml.tokens"), 1)):
         values["vocab_size"] = listed
         notes.source("architecture.vocab_size", _key(file, "tokenizer.ggml.tokens"))
-    mla = integer(metadata.get(f"{name}.attention.kv_lora_rank"), 1)
-    if mla:  # with latent attention the header's heads and key length are those of the compressed form
-        values["num_key_value_heads"] = values["head_dim"] = None
+    _derive_head_dim(values, mla, notes)
     return Architecture(
         model_type=name,
         attention=_attention(name, metadata, values, mla, file, notes),
         moe=_moe(name, metadata, file, notes),
-        **_derived(values, mla, notes),
+        hidden_size=values["hidden_size"],
+        intermediate_size=values["intermediate_size"],
+        num_hidden_layers=values["num_hidden_layers"],
+        num_attention_heads=values["num_attention_heads"],
+        num_key_value_heads=values["num_key_value_heads"],
+        head_dim=values["head_dim"],
+        vocab_size=values["vocab_size"],
     )
 
 
 def gguf_context(metadata: Metadata, file: str, notes: Notes) -> Context:
-    """`context_length` is what the model serves; `rope.scaling.original_context_length` what it was trained on."""
+    """What the model serves (`context_length`), and what it was trained on before positions were scaled."""
     name = metadata.get("general.architecture")
     declared = integer(metadata.get(f"{name}.context_length"), 1)
     if declared is None:
@@ -89,13 +101,12 @@ def gguf_license(metadata: Metadata, file: str) -> tuple[str, str] | None:
     return (found, _key(file, "general.license")) if found else None
 
 
-def _derived(values: dict[str, int | None], mla: int | None, notes: Notes) -> dict[str, int | None]:
+def _derive_head_dim(values: dict[str, int | None], mla: int | None, notes: Notes) -> None:
     """head_dim where no key length is stated: the format's own rule is n_embd / n_head."""
     hidden, heads = values["hidden_size"], values["num_attention_heads"]
     if values["head_dim"] is None and hidden and heads and not mla and hidden % heads == 0:
         values["head_dim"] = hidden // heads
         notes.source("architecture.head_dim", "derived: embedding_length / attention.head_count")
-    return values
 
 
 def _attention(

@@ -9,8 +9,16 @@ from dxwatchd.card.values import clean, plain, text, texts
 
 SOURCE = "manifest"
 _NOTES_LIMIT = 4000
-_ONE = ("license", "license_name", "license_link", "model_usage_type", "pipeline_tag", "library_name", "template",
-        "base_model_relation")  # fmt: skip
+_ONE = (
+    "license",
+    "license_name",
+    "license_link",
+    "model_usage_type",
+    "pipeline_tag",
+    "library_name",
+    "template",
+    "base_model_relation",
+)
 _SEVERAL = ("language", "tags", "datasets", "tasks", "base_model")
 OVERRIDABLE = (*_ONE, *_SEVERAL, "notes")
 """Keys of a manifest entry that replace the card's field of the same name. Others are only listed."""
@@ -27,7 +35,9 @@ def apply_overrides(card: Card, overrides: Mapping[str, object]) -> Card:
         if found:
             taken[key] = found
         else:
-            warnings.append(f"the manifest's {key} is not {'a list of texts' if key in _SEVERAL else 'a text'}")
+            warnings.append(
+                f"the manifest's {key} is not {'a list of texts' if key in _SEVERAL else 'a text'}"
+            )
     listed = {clean(key): _listed(value) for key, value in overrides.items()}
     return card.model_copy(
         update={

@@ -8,30 +8,37 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dxwatchd.card.parts import Moe, Parameters
 from dxwatchd.card.sources import TensorInfo
-from dxwatchd.card.values import INTEGER_LIMIT, Notes
+from dxwatchd.card.values import INTEGER_LIMIT, Notes, clean
 
 HEADERS = "weight file headers"
 
 FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4"})
 _INDICES = frozenset({"I64", "U64", "BOOL"})
-_AUXILIARY = frozenset(
-    {
-        "qzeros", "g_idx", "weight_g_idx", "weight_scale", "weight_scale_inv", "weight_scale_2", "weight_shape",
-        "weight_zero_point", "weight_global_scale", "input_scale", "input_scale_inv", "input_global_scale",
-        "input_zero_point", "output_scale", "k_scale", "v_scale", "q_scale", "prob_scale", "absmax", "quant_map",
-        "nested_absmax", "nested_quant_map", "SCB", "weight_format", "activation_scale",
-    }
-)  # fmt: skip
+# fmt: off
+_AUXILIARY = frozenset({
+    "qzeros", "g_idx", "weight_g_idx", "weight_scale", "weight_scale_inv", "weight_scale_2", "weight_shape",
+    "weight_zero_point", "weight_global_scale", "input_scale", "input_scale_inv", "input_global_scale",
+    "input_zero_point", "output_scale", "k_scale", "v_scale", "q_scale", "prob_scale", "absmax", "quant_map",
+    "nested_absmax", "nested_quant_map", "SCB", "weight_format", "activation_scale",
+})
 """Last parts of names that hold what a quantiser stores beside the weights."""
-_BUFFERS = frozenset(
-    {
-        "position_ids", "token_type_ids", "inv_freq", "masked_bias", "cos_cached", "sin_cached", "running_mean",
-        "running_var", "num_batches_tracked", "e_score_correction_bias", "rope_freqs", "rope_factors_long",
-        "rope_factors_short",
-    }
-)  # fmt: skip
-"""Last parts of names (GGUF: first part) of tensors that are no parameters: nothing trains them."""
-_EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "shared.weight", "word_embeddings.weight", "embed_in.weight")
+_BUFFERS = frozenset({
+    "position_ids", "token_type_ids", "inv_freq", "masked_bias", "cos_cached", "sin_cached", "running_mean",
+    "running_var", "num_batches_tracked", "e_score_correction_bias", "rope_freqs", "rope_factors_long",
+    "rope_factors_short", "layer_scalar", "std_bias", "std_scale",
+})
+"""Last parts of names (GGUF: first part) of tensors that are no parameters: nothing trains them.
+
+The last three are Gemma-4's; `e_score_correction_bias` is DeepSeek-V3's, whose own name is `ffn.gate.bias`.
+"""
+# fmt: on
+_EMBEDDINGS = (
+    "embed_tokens.weight",
+    "wte.weight",
+    "shared.weight",
+    "word_embeddings.weight",
+    "embed_in.weight",
+)
 _HEADS = ("lm_head.weight", "embed_out.weight")
 _TIED_BY_CLASS = frozenset({"gpt2", "gpt_bigcode"})
 """Model types whose output layer is the embedding unless the config says otherwise."""
@@ -45,62 +52,66 @@ def elements(tensor: TensorInfo) -> int:
     return math.prod(tensor.shape)
 
 
+def main_type(tensors: Mapping[str, Sequence[TensorInfo]]) -> str | None:
+    """The stored dtype that most bytes have."""
+    sizes: Counter[str] = Counter()
+    for file in tensors.values():
+        for tensor in file:
+            sizes[tensor.dtype] += tensor.nbytes
+    return max(sorted(sizes), key=lambda name: sizes[name]) if sizes else None
+
+
 def count(
     tensors: Mapping[str, Sequence[TensorInfo]],
     bits: Bits,
-    tied: bool | None,
-    model_type: str | None,
-    moe: Moe | None,
-    adapter: bool,
     notes: Notes,
+    *,
+    tied: bool | None = None,
+    model_type: str | None = None,
+    moe: Moe | None = None,
+    adapter: bool = False,
 ) -> Parameters:
     """Counts over one weight set; `tensors` by file.
 
-    total = Σ logical(t) over all tensors that are parameters, each tied one once;
-    active = total − routed · (1 − k/E) with `routed` the weights of all routed experts, k of E used for a token.
+    total = sum of logical(t) over all tensors that are parameters, each tied one once;
+    active = total - routed * (1 - k/E), where `routed` are the weights of all routed experts, of which each
+    layer has E and uses k for a token.
     """
     listed = {tensor.name: tensor for file in tensors.values() for tensor in file}
     if not listed:
         return Parameters()
     stored = sum(map(elements, listed.values()))
     size = sum(tensor.nbytes for tensor in listed.values())
-    left_out = _copies(listed, tied, model_type)
-    by_dtype: Counter[str] = Counter()
-    routed = 0
-    odd: list[str] = []
-    for name, tensor in listed.items():
-        if name in left_out:
-            continue
-        logical = logical_elements(tensor, listed, bits)
-        if logical is None:
-            odd.append(name)
-        elif logical:
-            by_dtype[tensor.dtype] += logical
-            if is_routed_expert(name):
-                routed += logical
-    total = sum(by_dtype.values())
-    if odd or max(total, stored, size) >= INTEGER_LIMIT:
-        what = f"{len(odd)} tensors are packed in a way that is not known, among them {odd[0]}" if odd else "absurd sizes"
-        notes.warn(f"the parameters are not counted: {what}")
+    copies = _copies(listed, model_type, tied=tied)
+    by_name = {
+        name: logical_elements(each, listed, bits) for name, each in listed.items() if name not in copies
+    }
+    known = {name: logical for name, logical in by_name.items() if logical is not None}
+    total = sum(known.values())
+    problem = _problem([name for name in by_name if name not in known], max(total, stored, size))
+    if problem:
+        notes.warn(f"the parameters are not counted: {problem}")
         return Parameters(stored_elements=_bounded(stored), bytes=_bounded(size))
-    for field in ("total", "by_dtype", "stored_elements", "bytes"):
-        notes.source(f"parameters.{field}", HEADERS)
-    if left_out:
-        notes.warn(f"counted once, since they are tied to the embedding: {', '.join(sorted(left_out))}")
-    active = active_parameters(total, routed, moe)
-    if active is not None:
-        notes.source("parameters.active", f"derived: {HEADERS}, architecture.moe")
-    if adapter:
-        notes.source("parameters.trainable", HEADERS)
-    return Parameters(
+    if copies:
+        notes.warn(f"counted once, since they are tied to the embedding: {', '.join(sorted(copies))}")
+    by_dtype: Counter[str] = Counter()
+    for name, logical in known.items():
+        by_dtype[listed[name].dtype] += logical
+    routed = sum(logical for name, logical in known.items() if is_routed_expert(name))
+    made = Parameters(
         total=total,
-        active=active,
+        active=active_parameters(total, routed, moe),
         trainable=total if adapter else None,
-        by_dtype=dict(sorted(by_dtype.items())),
+        by_dtype={clean(dtype): logical for dtype, logical in sorted(by_dtype.items()) if logical},
         stored_elements=stored,
         bytes=size,
         exact=True,
     )
+    for field in ("total", "by_dtype", "stored_elements", "bytes", *(["trainable"] if adapter else [])):
+        notes.source(f"parameters.{field}", HEADERS)
+    if made.active is not None:
+        notes.source("parameters.active", f"derived: {HEADERS}, architecture.moe")
+    return made
 
 
 def logical_elements(tensor: TensorInfo, siblings: Mapping[str, TensorInfo], bits: Bits) -> int | None:
@@ -138,9 +149,9 @@ def is_buffer(name: str, shape: tuple[int, ...]) -> bool:
     parts = name.split(".")
     if parts[-1] in _BUFFERS or (parts[-1] == "weight" and parts[0] in _BUFFERS):
         return True
-    if parts[-1] == "bias" and len(shape) >= 2:  # the causal mask of GPT-2 and GPT-NeoX: 1 × 1 × n × n
+    if parts[-1] == "bias" and len(shape) >= 2:  # the causal mask of GPT-2 and GPT-NeoX: (1, 1, n, n)
         return parts[-2:-1] in (["attn"], ["attention"])
-    return parts[-2:] == ["embed_positions", "weights"]
+    return parts[-2:] == ["embed_positions", "weights"] or parts[-3:] == ["ffn", "gate", "bias"]
 
 
 def is_routed_expert(name: str) -> bool:
@@ -149,7 +160,7 @@ def is_routed_expert(name: str) -> bool:
 
 
 def active_parameters(total: int, routed: int, moe: Moe | None) -> int | None:
-    """total − routed · (1 − k/E); None where E or k is not known or no expert's weights were found."""
+    """By total - routed * (1 - k/E); None where E or k is not known or no expert's weights were found."""
     if moe is None or not moe.num_experts or not moe.num_experts_per_tok or not routed:
         return None
     used, rest = divmod(routed * moe.num_experts_per_tok, moe.num_experts)
@@ -171,7 +182,7 @@ def _is_auxiliary(module: str, last: str, dtype: str, siblings: Mapping[str, Ten
 
 
 def _int8(tensor: TensorInfo, module: str, siblings: Mapping[str, TensorInfo]) -> int | None:
-    """One in a byte with a scale for each row; two 4-bit floats where one E8M0 scale stands for 32 of them."""
+    """One in a byte with a scale for each row; two 4-bit floats where an E8M0 scale stands for 32 of them."""
     if f"{module}.SCB" in siblings or f"{module}.weight_scale" in siblings:
         return elements(tensor)
     scale = siblings.get(f"{module}.scale")
@@ -186,7 +197,7 @@ def _unfold(stored: int, bits: int | None) -> int | None:
     return stored * 32 // bits
 
 
-def _copies(listed: Mapping[str, TensorInfo], tied: bool | None, model_type: str | None) -> set[str]:
+def _copies(listed: Mapping[str, TensorInfo], model_type: str | None, *, tied: bool | None) -> set[str]:
     """Names of stored copies of the embedding."""
     shared = listed.get("shared.weight") or listed.get("model.shared.weight")
     copies: set[str] = set()
@@ -201,6 +212,13 @@ def _copies(listed: Mapping[str, TensorInfo], tied: bool | None, model_type: str
 
 def _ending(names: Iterable[str], ends: tuple[str, ...]) -> list[str]:
     return [name for name in names if any(name == end or name.endswith(f".{end}") for end in ends)]
+
+
+def _problem(odd: Sequence[str], largest: int) -> str | None:
+    """Why there is no count, if there is none."""
+    if odd:
+        return f"{len(odd)} tensors are packed in an unknown way, among them {odd[0]}"
+    return "absurd sizes" if largest >= INTEGER_LIMIT else None
 
 
 def _bounded(value: int) -> int | None:

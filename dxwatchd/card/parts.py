@@ -68,16 +68,18 @@ class Parameters(Part):
     total: Count | None = None
     active: Count | None = None
     trainable: Count | None = None
-    by_dtype: dict[str, Count] = {}
+    by_dtype: dict[str, Count] = Field(default_factory=dict)
     stored_elements: Count | None = None
     bytes: Count | None = None
     exact: bool = False
 
 
 class Quantization(Part):
-    """quant_method: "gptq", "awq", "fp8", "mlx", "gguf", ...; quant_type: the finer kind ("nf4", "Q4_K_M");
+    """How the weights are quantised.
 
-    group_size: weights that share a scale, -1 for a whole column.
+    quant_method: "gptq", "awq", "fp8", "mlx", "gguf", ...; quant_type: the finer kind ("nf4", "Q4_K_M");
+    group_size: weights that share a scale, -1 for a whole column; weight_block_size: rows and columns of a
+    block of weights that share one.
     """
 
     quant_method: str | None = None
@@ -92,8 +94,11 @@ class Quantization(Part):
 
 
 class Context(Part):
-    """In tokens. declared: what the config says; native: before any scaling of positions; effective: what a
-    server offers by default; rule: how effective follows from the others."""
+    """In tokens.
+
+    declared: what the config says; native: before any scaling of positions; effective: what a server offers
+    by default; rule: how effective follows from the others.
+    """
 
     declared: Size | None = None
     native: Size | None = None
@@ -102,8 +107,11 @@ class Context(Part):
 
 
 class ChatTemplate(Part):
-    """A template, never rendered. name: "default" or its own; source: the file; sha256: of its UTF-8 text;
-    flags: words that it mentions ("tools", "thinking", "system")."""
+    """A template, never rendered.
+
+    name: "default" or its own; source: the file; sha256: of its UTF-8 text; flags: what it mentions
+    ("tools", "thinking", "system").
+    """
 
     name: str
     source: str
@@ -124,7 +132,10 @@ class Tokenizer(Part):
 
 
 class Adapter(Part):
-    """PEFT's adapter_config.json. base_model_resolved: the technical name of the registered base, if known."""
+    """PEFT's adapter_config.json.
+
+    base_model_resolved: the technical name of the registered base, if known.
+    """
 
     peft_type: str | None = None
     task_type: str | None = None
@@ -140,8 +151,11 @@ class Adapter(Part):
 
 
 class SentenceTransformers(Part):
-    """pooling_mode: "mean", "cls", ..., several joined by "+"; embedding_dimension: of the final vector;
-    max_seq_length: in tokens; normalize: whether vectors are scaled to length 1."""
+    """What sentence-transformers makes of the network's output.
+
+    pooling_mode: "mean", "cls", ..., several joined by "+"; embedding_dimension: of the final vector;
+    max_seq_length: in tokens; normalize: whether vectors are scaled to length 1.
+    """
 
     pooling_mode: str | None = None
     embedding_dimension: Size | None = None

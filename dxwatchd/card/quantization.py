@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from dxwatchd.card.architecture import TEXT_PARTS
+from dxwatchd.card.config_keys import TEXT_PARTS
 from dxwatchd.card.parameters import Bits
 from dxwatchd.card.parts import Quantization
 from dxwatchd.card.values import Notes, at, boolean, integer, mapping, text
@@ -33,7 +33,7 @@ def _statement(documents: Documents) -> tuple[str, Mapping[str, object], str | N
     for way in ((), *TEXT_PARTS):
         for key in ("quantization_config", "compression_config"):
             found = mapping(at(config, *way, key))
-            if text(found.get("quant_method")) or "bits" not in found and found:
+            if text(found.get("quant_method")) or (found and "bits" not in found):
                 return f"config.json#/{'/'.join((*way, key))}", found, None
     mlx = mapping(at(config, "quantization"))
     if integer(mlx.get("bits"), 1) and integer(mlx.get("group_size"), 1):
@@ -76,12 +76,21 @@ def quantization(documents: Documents, notes: Notes) -> Quantization | None:
     )  # fmt: skip
 
 
-def gguf_quantization(file_type: object, source: str, notes: Notes) -> Quantization | None:
-    """The quantisation that a GGUF header's `general.file_type` names; None for plain floats."""
+def gguf_quantization(
+    file_type: object, stored: str | None, source: str, notes: Notes
+) -> Quantization | None:
+    """The quantisation that a GGUF header's `general.file_type` names; None for plain floats.
+
+    stored: the type that most bytes of the tensors have. It decides whether the file is quantised at all, and
+    stands in for a missing or untrue file type.
+    """
     number = integer(file_type)
     name = None if number is None else GGUF_FILE_TYPES.get(number)
-    if name is None or name in _GGUF_UNQUANTISED:
+    if stored is None or stored in _GGUF_UNQUANTISED:
         return None
+    if name is None or name in _GGUF_UNQUANTISED:
+        notes.source("quantization", "GGUF tensor table")
+        return Quantization(quant_method="gguf", quant_type=text(stored))
     notes.source("quantization", source)
     return Quantization(quant_method="gguf", quant_type=name)
 
@@ -105,9 +114,9 @@ def packed_bits(documents: Documents, stated: Quantization | None) -> Bits:
 def _bits(
     stated: Mapping[str, object], method: str | None, algorithm: str | None, nested: Mapping[str, object]
 ) -> int | None:
-    direct = integer(stated.get("bits"), 1) or integer(stated.get("w_bit"), 1) or integer(nested.get("num_bits"), 1)
-    if direct:
-        return direct
+    for direct in (stated.get("bits"), stated.get("w_bit"), nested.get("num_bits")):
+        if integer(direct, 1):
+            return integer(direct, 1)
     if stated.get("load_in_4bit") is True or stated.get("_load_in_4bit") is True:
         return 4
     if stated.get("load_in_8bit") is True or stated.get("_load_in_8bit") is True:

@@ -78,7 +78,7 @@ class Card(Part):
     components: tuple[Component, ...] = ()
     weight_sets: tuple[WeightSetPart, ...] = ()
     files: tuple[FilePart, ...] = ()
-    sources: dict[str, str] = {}
-    overrides: Overrides = {}
+    sources: dict[str, str] = Field(default_factory=dict)
+    overrides: Overrides = Field(default_factory=dict)
     conflicts: tuple[Conflict, ...] = ()
     warnings: tuple[str, ...] = ()

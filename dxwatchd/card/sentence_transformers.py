@@ -19,7 +19,7 @@ _MODES = {
 
 
 def sentence_transformers(documents: Mapping[str, object], notes: Notes) -> SentenceTransformers | None:
-    """The modules in order: pooling concatenates one vector for each of its modes, a dense layer maps them."""
+    """The modules in order: pooling joins one vector for each of its modes, a dense layer maps the whole."""
     listed = documents.get("modules.json")
     if not isinstance(listed, list):
         return None
@@ -32,7 +32,8 @@ def sentence_transformers(documents: Mapping[str, object], notes: Notes) -> Sent
             if mode:
                 notes.source("sentence_transformers.pooling_mode", config)
             if dimension:
-                notes.source("sentence_transformers.embedding_dimension", f"{config}#/word_embedding_dimension")
+                source = f"{config}#/word_embedding_dimension"
+                notes.source("sentence_transformers.embedding_dimension", source)
         elif last == "Dense":
             dimension = integer(at(documents.get(config), "out_features"), 1)
             if dimension:

@@ -1,4 +1,4 @@
-"""What a card is made from: plain values that the caller read from the folder, and what the manifest says of it."""
+"""What a card is made from: plain values that the caller read from the folder and from the manifest."""
 
 from __future__ import annotations
 
@@ -34,13 +34,20 @@ class TensorInfo(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Unique within a weight set."""
+
     @property
-    def dtype(self) -> str: ...
+    def dtype(self) -> str:
+        """As the format spells it."""
+
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """As stored."""
+
     @property
-    def nbytes(self) -> int: ...
+    def nbytes(self) -> int:
+        """Size of the data."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,12 @@ def chat_template(name: str, source: str, template: str) -> ChatTemplate:
 def tokenizer(documents: Mapping[str, object], texts: Mapping[str, str], notes: Notes) -> Tokenizer:
     """The tokenizer as its config files state it."""
     config = documents.get(CONFIG)
-    name, source = text(at(config, "tokenizer_class")), f"{CONFIG}#/tokenizer_class"
-    if name is None:
-        name, source = text(at(documents.get("config.json"), "tokenizer_class")), "config.json#/tokenizer_class"
-    if name:
-        notes.source("tokenizer.tokenizer_class", source)
+    name = None
+    for file in (CONFIG, "config.json"):
+        name = name or text(at(documents.get(file), "tokenizer_class"))
+        if name:
+            notes.source("tokenizer.tokenizer_class", f"{file}#/tokenizer_class")
+            break
     limit = integer(at(config, "model_max_length"), 1)
     limit = None if limit is None or limit >= UNSET else limit
     if limit:
@@ -51,8 +52,8 @@ def _templates(documents: Mapping[str, object], texts: Mapping[str, str]) -> Ite
     """Files of their own prevail over what stands in tokenizer_config.json."""
     if texts:
         for file in sorted(texts, key=lambda name: (name != "chat_template.jinja", name)):
-            name = "default" if file == "chat_template.jinja" else file.rpartition("/")[2].removesuffix(".jinja")
-            yield chat_template(name, clean(file), texts[file])
+            stem = file.rpartition("/")[2].removesuffix(".jinja")
+            yield chat_template("default" if stem == "chat_template" else stem, clean(file), texts[file])
         return
     for file in (CONFIG, "chat_template.json"):
         stated = at(documents.get(file), "chat_template")

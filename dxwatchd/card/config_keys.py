@@ -1,0 +1,114 @@
+"""Where a config.json keeps a value: the names it may have, and the part of the config it may stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from dxwatchd.card.values import at, integer, mapping
+
+CONFIG = "config.json"
+
+Path = tuple[str, ...]
+Reading = tuple[int, str]
+
+TEXT_PARTS: tuple[Path, ...] = (
+    ("text_config",),
+    ("decoder",),
+    ("generator",),
+    ("text_encoder",),
+    ("llm_config",),
+    ("language_config",),
+    ("thinker_config", "text_config"),
+)
+"""Where configs of several parts keep their language model, in the order in which they are asked."""
+
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "hidden_size": ("hidden_size", "n_embd", "n_embed", "d_model"),
+    "intermediate_size": (
+        "intermediate_size",
+        "n_inner",
+        "d_ff",
+        "ffn_dim",
+        "ffn_hidden_size",
+        "inner_hidden_size",
+        "ffn_config/ffn_hidden_size",
+    ),
+    "num_hidden_layers": (
+        "num_hidden_layers",
+        "n_layer",
+        "n_layers",
+        "num_layers",
+        "encoder_layers",
+        "num_decoder_layers",
+        "decoder_layers",
+    ),
+    "num_attention_heads": (
+        "num_attention_heads",
+        "n_head",
+        "n_heads",
+        "num_heads",
+        "encoder_attention_heads",
+        "decoder_attention_heads",
+    ),
+    "num_key_value_heads": (
+        "num_key_value_heads",
+        "n_head_kv",
+        "n_kv_heads",
+        "num_kv_heads",
+        "attn_config/kv_n_heads",
+    ),
+    "head_dim": ("head_dim", "d_kv", "kv_channels"),
+    "vocab_size": ("vocab_size", "padded_vocab_size"),
+    "num_experts": (
+        "num_local_experts",
+        "num_experts",
+        "n_routed_experts",
+        "moe_num_experts",
+        "ffn_config/moe_num_experts",
+    ),
+    "num_experts_per_tok": (
+        "num_experts_per_tok",
+        "experts_per_token",
+        "num_experts_per_token",
+        "moe_top_k",
+        "moe_k",
+        "top_k_experts",
+        "ffn_config/moe_top_k",
+    ),
+    "num_shared_experts": ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"),
+    "moe_intermediate_size": ("moe_intermediate_size",),
+}
+"""The names that configs use for one thing, first the one that prevails; "/" leads into an object."""
+
+
+def text_part(config: object) -> tuple[Path, Mapping[str, object]]:
+    """The language model's own config and the way to it; ((), config) where there is none."""
+    for path in TEXT_PARTS:
+        part = at(config, *path)
+        if isinstance(part, Mapping) and part:
+            return path, part
+    return (), mapping(config)
+
+
+def pointer(*path: str) -> str:
+    """The source of a value in config.json."""
+    return f"{CONFIG}#/{'/'.join(path)}"
+
+
+def levels(config: object) -> Iterator[tuple[Path, Mapping[str, object]]]:
+    """Where a value may stand: the text part, which states its own, then the whole config."""
+    path, part = text_part(config)
+    yield path, part
+    if path:
+        yield (), mapping(config)
+
+
+def look_up(config: object, field: str, least: int = 1) -> Reading | None:
+    """The integer that a config states for `field` under any of its names, with its source."""
+    for path, part in levels(config):
+        for alias in ALIASES[field]:
+            way = tuple(alias.split("/"))
+            value = integer(at(part, *way), least)
+            if value is not None:
+                return value, pointer(*path, *way)
+    return None
