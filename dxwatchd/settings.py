@@ -128,7 +128,7 @@ def load(
     take(from_environment(environ, KINDS, problems))
     take(from_options(overrides, KINDS, problems))
     settings = Settings.model_validate(values)
-    settings._origins = origins  # noqa: SLF001 (what made the settings says where they come from)
+    settings._origins = origins
     doubted = {problem.name for problem in problems}
     problems += (found for found in _cross_checks(settings, config_path) if found.name not in doubted)
     if problems:

@@ -84,9 +84,9 @@ def _left_behind(threads: set[threading.Thread], files: set[tuple[int, str]]) ->
 
 def _open_files() -> set[tuple[int, str]]:
     found = set()
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (a path for each would be made for nothing)
+    for name in os.listdir("/proc/self/fd"):
         try:
-            found.add((int(name), os.readlink(f"/proc/self/fd/{name}")))  # noqa: PTH115 (as above)
+            found.add((int(name), os.readlink(f"/proc/self/fd/{name}")))
         except FileNotFoundError:
             continue  # the one that listed the folder
     return found

@@ -11,6 +11,7 @@ from dxwatchd.log import Key
 from tests.conftest import REPOSITORY
 
 MODULES = sorted((REPOSITORY / "dxwatchd").rglob("*.py"))
+TESTS = sorted((REPOSITORY / "tests").rglob("test_*.py"))
 LOG_METHODS = {"debug", "info", "warning", "error", "exception", "bind"}
 
 
@@ -38,3 +39,15 @@ def test_log_calls_use_known_keys(module: Path) -> None:
         if name.lstrip("_") in {"log", "logger"} and call.func.attr in LOG_METHODS:
             used = {keyword.arg for keyword in call.keywords if keyword.arg}
             assert used <= known, f"line {call.lineno}: {sorted(used - known)} is not in dxwatchd.log.Key"
+
+
+@pytest.mark.parametrize("tests", TESTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_each_test_says_what_it_holds(tests: Path) -> None:
+    """The sentence at the head of a test is the behaviour that it holds."""
+    functions = [
+        node for node in ast.walk(ast.parse(tests.read_text("utf-8"))) if isinstance(node, ast.FunctionDef)
+    ]
+    silent = [
+        node.name for node in functions if node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+    assert silent == []
