@@ -69,7 +69,7 @@ def _intermediate_size(config: object) -> Reading | None:
 
 def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Reading | None:
     path, part = text_part(config)
-    model_type = part.get("model_type")
+    model_type = text(part.get("model_type"))
     stated = look_up(config, "num_key_value_heads")
     if model_type in _FALCON and part.get("new_decoder_architecture") is not True:
         # Without the new decoder `num_kv_heads` is not used: one shared head, or one for each query head.
@@ -112,7 +112,7 @@ def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Not
             return None
         return stated
     hidden, heads = readings["hidden_size"], readings["num_attention_heads"]
-    kinds = (str(part.get("model_type")), str(at(config, "model_type")))
+    kinds = (text(part.get("model_type")) or "", text(at(config, "model_type")) or "")
     if hidden is None or heads is None or hidden[0] % heads[0]:
         return None
     if integer(part.get("kv_lora_rank"), 1) or any(kind.startswith(_OWN_HEAD_DIM) for kind in kinds):
@@ -125,7 +125,7 @@ def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Not
 def _tied(config: object, notes: Notes) -> bool | None:
     path, part = text_part(config)
     places: list[tuple[Path, object]] = [((), config)]
-    if path and at(config, "model_type") not in _DUAL_ENCODERS:
+    if path and text(at(config, "model_type")) not in _DUAL_ENCODERS:
         places.append((path, part))
     for way, place in places:
         value = boolean(at(place, "tie_word_embeddings"))

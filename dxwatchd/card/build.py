@@ -7,7 +7,7 @@ from typing import cast
 from dxwatchd.card.adapter import adapter
 from dxwatchd.card.architecture import architecture
 from dxwatchd.card.context import context
-from dxwatchd.card.descriptive import describe, usage_type
+from dxwatchd.card.descriptive import describe, sees, usage_type
 from dxwatchd.card.dtype import dtype
 from dxwatchd.card.gguf import gguf_architecture, gguf_context, gguf_license, gguf_tokenizer
 from dxwatchd.card.overrides import apply_overrides
@@ -52,8 +52,11 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         length = context(config, words.model_max_length, max_seq_length, notes)
         packing = quantization(documents, notes)
         stated_license = None
-    description = describe(inputs.front_matter, shape.architectures, model.layout, stated_license, notes)
-    usage = usage_type(description.pipeline_tag, config)
+    vision = sees(config, (tensor.name for file in inputs.tensors.values() for tensor in file))
+    description = describe(
+        inputs.front_matter, shape.architectures, model.layout, stated_license, notes, vision=vision
+    )
+    usage = usage_type(description.pipeline_tag, shape.architectures, vision=vision)
     if usage:
         notes.source("model_usage_type", usage[1])
     generation = mapping(documents.get("generation_config.json"))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dxwatchd.card.config_keys import levels, pointer, text_part
 from dxwatchd.card.parts import Context
-from dxwatchd.card.values import INTEGER_LIMIT, Notes, at, integer, mapping, number
+from dxwatchd.card.values import INTEGER_LIMIT, Notes, at, integer, mapping, number, text
 
 CANDIDATES = (
     "max_position_embeddings",
@@ -33,7 +33,7 @@ _SHIFTED = frozenset(
 
 def declared_context(config: object) -> tuple[int, str] | None:
     """What a config states, with its source."""
-    if at(config, "model_type") in _RELATIVE:
+    if text(at(config, "model_type")) in _RELATIVE:
         return None
     for path, part in levels(config):
         for key in CANDIDATES:
@@ -115,7 +115,7 @@ def _scaled(config: object, declared: int, original: int | None) -> tuple[int, i
 
 
 def _shifted(config: object, positions: int) -> int:
-    if at(config, "model_type") not in _SHIFTED:
+    if text(at(config, "model_type")) not in _SHIFTED:
         return positions
     padding = integer(at(config, "pad_token_id"))
     return positions - padding - 1 if padding is not None and padding + 1 < positions else positions

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dxwatchd.card.values import Notes, at, clean, mapping, text, texts
+from dxwatchd.card.values import Notes, clean, mapping, text, texts
 from dxwatchd.core.model import Layout
 
 README = "README.md"
@@ -21,11 +21,13 @@ _TASKS = (
     ("ForCTC", "automatic-speech-recognition"),
     ("WhisperForConditionalGeneration", "automatic-speech-recognition"),
 )
-"""End of an architecture's name → task."""
-_MULTIMODAL_TASKS = frozenset(
+"""End of an architecture's name → task, of a model that takes no images."""
+_VISION_TASKS = frozenset(
     {"image-text-to-text", "visual-question-answering", "any-to-any", "video-text-to-text"}
 )
-_PARTS = ("vision_config", "vision_tower", "mm_vision_tower", "img_processor")
+_GENERATIVE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+_VISION_KEYS = ("vision", "image", "img_", "mm_")
+_VISION_MODULES = ("vision", "visual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ def describe(
     layout: Layout,
     gguf_license: tuple[str, str] | None,
     notes: Notes,
+    *,
+    vision: bool = False,
 ) -> Description:
     """The description that the README gives, then what layout and architecture tell."""
 
@@ -78,18 +82,27 @@ def describe(
         datasets=several("datasets"),
         base_model=several("base_model"),
         base_model_relation=one("base_model_relation"),
-        pipeline_tag=one("pipeline_tag") or _task(architectures, layout, notes),
+        pipeline_tag=one("pipeline_tag") or _task(() if vision else architectures, layout, notes),
         library_name=library,
     )
 
 
-def usage_type(pipeline_tag: str | None, config: object) -> tuple[str, str] | None:
+def sees(config: object, tensor_names: Iterable[str]) -> bool:
+    """Whether a model takes images: by the keys of its config, or by the names of its modules."""
+    if any(str(key).startswith(_VISION_KEYS) for key in mapping(config)):
+        return True
+    return any(part.startswith(_VISION_MODULES) for name in tensor_names for part in name.split("."))
+
+
+def usage_type(
+    pipeline_tag: str | None, architectures: tuple[str, ...], *, vision: bool
+) -> tuple[str, str] | None:
     """What the platform uses a model for, and how that is known: "chat", "vision-language", or None."""
-    if pipeline_tag in _MULTIMODAL_TASKS:
+    if pipeline_tag in _VISION_TASKS:
         return "vision-language", "derived: pipeline_tag"
-    if pipeline_tag == "text-generation":
-        if any(mapping(at(config, part)) or text(at(config, part)) for part in _PARTS):
-            return "vision-language", "derived: config.json"
+    if vision and any(name.endswith(_GENERATIVE) for name in architectures):
+        return "vision-language", "derived: architecture"
+    if pipeline_tag == "text-generation" and not vision:
         return "chat", "derived: pipeline_tag"
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dxwatchd.card.parts import Quantization
 from dxwatchd.card.schema import Card
 
 _LINE_LIMIT = 120
@@ -13,17 +14,25 @@ def summary(card: Card) -> str:
     What is not known is left out. One line of printable ASCII, at most 120 characters, so that it can stand
     in a comment of the manifest whatever the folder says of itself.
     """
-    packing = card.quantization
     words = [
         card.layout,
         human_count(card.parameters.total) if card.parameters.total else "",
-        (packing.quant_type or packing.quant_method or "") if packing else "",
+        _packing(card.quantization) if card.quantization else "",
         card.dtype or "",
         human_size(sum(file.size for file in card.files)),
         card.license or "",
     ]
     line = ", ".join(kept for word in words if (kept := _ascii(word)))
     return line[:_LINE_LIMIT]
+
+
+def _packing(stated: Quantization) -> str:
+    """A quantisation in a word or two: "Q4_K_M", "gptq 4-bit", "fp8"."""
+    method = stated.quant_method or ""
+    if stated.quant_type and method in ("gguf", "modelopt"):
+        return stated.quant_type
+    named = any(character.isdigit() for character in method)
+    return f"{method} {stated.bits}-bit" if stated.bits and not named else method
 
 
 def human_count(parameters: int) -> str:

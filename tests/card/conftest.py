@@ -124,10 +124,11 @@ def _family(path: Path, recipes: ModuleType) -> Family:
         front_matter=_front_matter(path / "README.md"),
         tensors=tensors,
     )
-    stated = (
-        expected["configs"].get("config.json", {}) if expected.get("primary_config") == "config.json" else {}
-    )
-    return Family(path.name, inputs, stated.get("answers"), expected)
+    primary = expected.get("primary_config")
+    answers = expected["configs"].get(primary, {}).get("answers")
+    if primary and primary != "config.json":  # a component: its config as if it were a model of its own
+        inputs = CardInputs(model=model, documents={"config.json": documents.get(primary)})
+    return Family(path.name, inputs, answers, expected)
 
 
 def _layout(documents: Mapping[str, object]) -> tuple[Layout, Kind]:

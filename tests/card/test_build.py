@@ -144,6 +144,9 @@ def test_pipeline_components(folder: Callable[..., ModelFolder]) -> None:
     [
         ("Qwen3ForCausalLM", {}, "chat"),
         ("MolmoForCausalLM", {"vision_config": {"hidden_size": 1}}, "vision-language"),
+        ("LlavaForConditionalGeneration", {"image_token_index": 7}, "vision-language"),
+        ("T5ForConditionalGeneration", {}, None),
+        ("CLIPModel", {"vision_config": {"hidden_size": 1}}, None),
         ("BertForMaskedLM", {}, None),
         ("BertModel", {}, None),
     ],
@@ -207,6 +210,22 @@ def test_human_count(number: int, words: str) -> None:
     assert human_count(number) == f"{words} parameters"
 
 
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "gptq 4-bit"),
+        ({"quant_method": "fp8", "fmt": "e4m3"}, "fp8"),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "NVFP4"),
+    ],
+)
+def test_summary_names_the_quantisation(
+    folder: Callable[..., ModelFolder], stated: dict[str, object], words: str
+) -> None:
+    """In a word or two."""
+    inputs = CardInputs(folder(), {"config.json": {"quantization_config": stated}})
+    assert summary(build_card(inputs, _IDENTITY)) == f"transformers, {words}, 0 B"
+
+
 def test_human_size() -> None:
     """Three digits, in units of 1024."""
     assert (human_size(0), human_size(2048), human_size(int(15.3 * 2**30))) == ("0 B", "2.00 KiB", "15.3 GiB")
@@ -224,8 +243,8 @@ def test_wanted_files() -> None:
 # fmt: off
 _KEYS = st.sampled_from([
     "model_type", "architectures", "hidden_size", "num_attention_heads", "num_key_value_heads", "text_config",
-    "rope_scaling", "rope_parameters", "full_attention", "factor", "quantization_config", "quantization", "bits",
-    "group_size", "quant_method", "dtype", "torch_dtype", "layer_types", "max_position_embeddings", "n_experts",
+    "rope_scaling", "rope_parameters", "full_attention", "factor", "quantization_config", "quantization",
+    "bits", "group_size", "quant_method", "dtype", "torch_dtype", "layer_types", "max_position_embeddings",
     "num_experts", "num_experts_per_tok", "chat_template", "template", "name", "eos_token", "content", "r",
     "lora_alpha", "target_modules", "type", "path", "kv_lora_rank", "model_max_length", "config_groups",
     "weights", "weight_block_size", "license", "tags", "base_model",
@@ -246,8 +265,9 @@ _JSON = st.recursive(
 )
 # fmt: off
 _NAMES = st.sampled_from([
-    "config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "modules.json",
-    "adapter_config.json", "quantize_config.json", "quant_config.json", "hf_quant_config.json",
+    "config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json",
+    "modules.json", "adapter_config.json", "quantize_config.json", "quant_config.json",
+    "hf_quant_config.json",
     "model_index.json", "chat_template.json", "sentence_bert_config.json",
 ])
 # fmt: on

@@ -117,3 +117,23 @@ def test_every_card_survives_its_own_file(families: Callable[[], Iterator[Any]],
     for family in families():
         card = build_card(family.inputs, identity)
         assert parse(dump(card)) == card
+
+
+def test_what_the_readme_states(families: Callable[[], Iterator[Any]], identity: Identity) -> None:
+    """Licence, languages, datasets and tags of every front matter, against the oracle's reading of it."""
+    compared = 0
+    for family in families():
+        stated = family.expected.get("model_cards", {}).get("README.md", {})
+        card = build_card(family.inputs, identity)
+        if not family.inputs.front_matter:
+            continue
+        for field in ("license", "language", "datasets", "tags", "pipeline_tag", "base_model"):
+            wanted, got = stated.get(field), getattr(card, field)
+            if wanted is None or card.sources.get(field) != f"README.md#{field}":
+                continue
+            compared += 1
+            if isinstance(got, tuple):
+                wanted = list(dict.fromkeys([wanted] if isinstance(wanted, str) else wanted))[:64]
+                got = list(got)
+            assert got == wanted, f"{family.name}: {field}"
+    assert compared > 100
