@@ -32,7 +32,8 @@ _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 _HEADING = re.compile(r" {0,3}#[ \t]+(.*)")
 _TAG = re.compile(r"<[^<>]*>")
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
+_IMAGE = re.compile(r"!\[[^\[\]]*\]\([^()]*\)")
+_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def _title(lines: list[str]) -> str | None:
             fence = opening[1] if fence is None else None
         heading = _HEADING.match(line[:MAX_HEADING]) if fence is None else None
         if heading:
-            text = _TAG.sub("", _LINK.sub(r"\1", _LINK.sub(r"\1", heading[1])))
+            text = _TAG.sub("", _LINK.sub(r"\1", _IMAGE.sub("", heading[1])))
             text = " ".join(text.replace("**", "").replace("`", "").rstrip("# \t").split())
             text = "".join(character for character in text if character.isprintable())
             if text:

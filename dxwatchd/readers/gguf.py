@@ -24,7 +24,8 @@ MAX_TENSORS = 1_000_000  # real files have less than 5,000
 MAX_NAME = 65_535  # bytes; the format's bound of a key
 MAX_STRING = 1024 * 1024  # bytes; a longer value is passed over: the longest real ones are chat templates
 MAX_KEPT = 32 * 1024 * 1024  # bytes of all names and strings kept
-MAX_ELEMENTS = 16_000_000  # strings and inner arrays passed over one by one, in all
+MAX_STRINGS = 16_000_000  # of arrays, in all: passed over one by one, in about a second
+MAX_INNER = 65_536  # arrays in arrays, in all: legal, but no known file has one
 MAX_DIMENSIONS = 8  # the format has 4
 MAX_EXTENT = 2**63 - 1  # of a dimension and of the file
 MAX_NESTING = 4  # arrays in arrays
@@ -92,7 +93,8 @@ class _Reader:
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
         self._kept = 0  # bytes of text
-        self._passed = 0  # array elements
+        self._strings_met = 0
+        self._inner_met = 0
         self._metadata: dict[str, Scalar] = {}
         self._arrays: dict[str, GgufArray] = {}
 
@@ -183,13 +185,14 @@ class _Reader:
     def _array(self, nesting: int) -> GgufArray:
         kind, length = self._cursor.unpack("IQ")
         if kind == STRING:
-            self._pass(length)
+            self._strings_met += length
+            self._check_count(self._strings_met, MAX_STRINGS, 0, "strings")
             return GgufArray("string", length, self._strings(length))
         if kind == ARRAY:
             if nesting == 1:
                 raise _malformed(f"Its arrays are nested more than {MAX_NESTING} levels deep")
-            self._pass(length)
-            self._check_count(length, MAX_ELEMENTS, 12, "arrays")
+            self._inner_met += length
+            self._check_count(self._inner_met, MAX_INNER, 0, "arrays in arrays")
             for _ in range(length):
                 self._array(nesting - 1)
             return GgufArray("array", length, None)
@@ -199,11 +202,6 @@ class _Reader:
             return GgufArray(scalar.name, length, None)
         values = self._numbers(scalar, length)
         return GgufArray(scalar.name, length, values if all(map(isfinite, values)) else None)
-
-    def _pass(self, count: int) -> None:
-        self._passed += count
-        if self._passed > MAX_ELEMENTS:
-            raise ReaderError(Fault.TOO_LARGE, f"Its arrays have more than {MAX_ELEMENTS} elements.")
 
     def _strings(self, count: int) -> tuple[str, ...] | None:
         if count > KEEP_STRINGS:
