@@ -68,6 +68,7 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         kind=model.kind.value,
         layout=model.layout.value,
         path=_path(identity.path),
+        entry_path=_path(identity.entry_path),
         availability=cast("Availability", identity.availability),
         revision=identity.revision,
         change=cast("Change", identity.change),
@@ -119,6 +120,23 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         }
     )
     return apply_overrides(noted, identity.overrides)
+
+
+def with_identity(card: Card, identity: Identity) -> Card:
+    """The same content under what the daemon and the manifest say now. Overrides stay as they were."""
+    return card.model_copy(
+        update={
+            "technical_name": identity.technical_name,
+            "model_name": identity.model_name,
+            "path": identity.path,
+            "entry_path": identity.entry_path,
+            "fingerprint": identity.fingerprint,
+            "approved_fingerprint": identity.approved_fingerprint,
+            "availability": identity.availability,
+            "revision": identity.revision,
+            "change": identity.change,
+        }
+    )
 
 
 def _path(value: str) -> str:

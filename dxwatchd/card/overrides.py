@@ -50,8 +50,15 @@ def apply_overrides(card: Card, overrides: Mapping[str, object]) -> Card:
 
 
 def _listed(value: object) -> object:
-    """The value as JSON; what JSON does not know (a TOML date) as text."""
+    """What the manifest allows exactly as it is, since it tells whether the entry has changed; else as JSON."""
     if isinstance(value, str):
-        return clean(value, _NOTES_LIMIT)
+        return _encodable(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return [_encodable(item) for item in value]
     found = plain(value)
     return clean(str(value)) if found is None else found
+
+
+def _encodable(value: str) -> str:
+    """TOML holds no lone surrogates, and JSON must not."""
+    return value.encode("utf-8", "replace").decode("utf-8")

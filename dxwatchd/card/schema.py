@@ -26,14 +26,15 @@ from dxwatchd.card.parts import (
 SCHEMA = "dxwatchd.card/v1"
 Availability = Literal["available", "drifted", "missing"]
 Change = Literal[
-    "registered", "approved_again", "drifted", "restored", "missing", "moved", "renamed", "overrides"
+    "registered", "approved_again", "drifted", "restored", "missing", "moved", "renamed", "overridden"
 ]
 
 
 class Card(Part):
     """One model, under its unique technical name.
 
-    path: relative to the models root; revision: counts up with every change, `change` says which it was;
+    path: relative to the models root, where the folder was last seen; entry_path: the manifest's path at that
+    time (they differ while a move waits to be confirmed); revision: counts up with every change, `change` says which it was;
     fingerprint: of the content described; approved_fingerprint: of the content a person approved;
     dtype: of the weights that are not quantised, in torch's spelling; sources: field path → where the value
     is from; overrides: what the manifest says instead; conflicts: where the folder contradicts itself.
@@ -47,6 +48,7 @@ class Card(Part):
     kind: str
     layout: str
     path: str
+    entry_path: str
     availability: Availability
     revision: Size
     change: Change

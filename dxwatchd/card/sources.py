@@ -76,7 +76,8 @@ class CardInputs:
 class Identity:
     """What the daemon and the manifest say of the model, as opposed to its folder.
 
-    path: relative to the models root; fingerprint: of the content that the card describes;
+    path: relative to the models root; entry_path: the manifest's, which differs after an unconfirmed move;
+    fingerprint: of the content that the card describes;
     approved_fingerprint: what a person approved; availability: "available", "drifted" or "missing";
     revision: 1 for the first card, then counting up; change: what this revision was made for;
     overrides: further keys of the manifest entry, which prevail over what was read.
@@ -85,6 +86,7 @@ class Identity:
     technical_name: str
     model_name: str
     path: str
+    entry_path: str
     fingerprint: str
     approved_fingerprint: str | None = None
     availability: str = "available"

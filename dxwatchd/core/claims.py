@@ -53,7 +53,9 @@ def settle(manifest: Manifest, published: Published) -> Claims:
             if isinstance(other, Entry):
                 losers.setdefault(other.number, problem)
     entries = tuple(entry for entry in manifest.entries if entry.number not in losers)
-    return Claims(entries, losers, tuple(sorted(problems, key=lambda problem: (problem.line, problem.message))))
+    return Claims(
+        entries, losers, tuple(sorted(problems, key=lambda problem: (problem.line, problem.message)))
+    )
 
 
 def _rank(one: Entry | Broken, published: Published) -> tuple[int, int]:

@@ -30,6 +30,7 @@ _TEMPORARY_SUFFIXES = (
 _RSYNC_TEMPORARY = re.compile(r"^\..+\.[A-Za-z0-9]{6}$")  # rsync: .NAME.XXXXXX
 _UNISON_TEMPORARY = re.compile(r"^\.unison\.")
 
+
 def is_ignored_folder(name: str) -> bool:
     """Whether nothing below a folder of this name is ever looked at."""
     return name in IGNORED_FOLDERS or name.startswith(_IGNORED_FOLDER_PREFIXES)
@@ -113,7 +114,9 @@ class Numbered(NamedTuple):
         return f"{self.stem}{self.joint}{number:0{self.width}d}-of-{self.total:0{self.width}d}{self.suffix}"
 
 
-_NUMBERED = re.compile(r"^(?P<stem>.+?)(?P<joint>[-_])(?P<number>\d{1,6})-of-(?P<total>\d{1,6})(?P<suffix>\.[a-z0-9]+)$")
+_NUMBERED = re.compile(
+    r"^(?P<stem>.+?)(?P<joint>[-_])(?P<number>\d{1,6})-of-(?P<total>\d{1,6})(?P<suffix>\.[a-z0-9]+)$"
+)
 
 
 def numbered(name: str) -> Numbered | None:

@@ -67,7 +67,9 @@ def _diffusers(folder: SeenFolder) -> tuple[str, ...]:
         return ()
     if isinstance(file.facts, PipelineIndex) and file.facts.class_name:
         return (f"model_index.json names the pipeline class {file.facts.class_name}",)
-    return ("model_index.json is there but cannot be read yet",) if _unread(folder, "model_index.json") else ()
+    return (
+        ("model_index.json is there but cannot be read yet",) if _unread(folder, "model_index.json") else ()
+    )
 
 
 def _pipeline_components(folder: SeenFolder) -> tuple[str, ...]:
@@ -144,7 +146,9 @@ def _unread(folder: SeenFolder, name: str) -> bool:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(Layout.DIFFUSERS, Kind.PIPELINE, _diffusers, _is_full_weights, _pipeline_components, own_weights=False),
+    Rule(
+        Layout.DIFFUSERS, Kind.PIPELINE, _diffusers, _is_full_weights, _pipeline_components, own_weights=False
+    ),
     Rule(Layout.SENTENCE_TRANSFORMERS, Kind.MODEL, _sentence_transformers, _is_full_weights, _module_folders),
     Rule(Layout.PEFT, Kind.ADAPTER, _peft, is_adapter_weights),
     Rule(Layout.TRANSFORMERS, Kind.MODEL, _transformers, _is_full_weights),
@@ -179,7 +183,8 @@ def find(snapshot: Snapshot, *, propose_checkpoints: bool = False) -> Found:
     for name in root.folders:
         _look(snapshot, name, models, strays, propose_checkpoints=propose_checkpoints)
     return Found(
-        tuple(sorted(models, key=lambda model: model.path)), tuple(sorted(strays, key=lambda stray: stray.path))
+        tuple(sorted(models, key=lambda model: model.path)),
+        tuple(sorted(strays, key=lambda stray: stray.path)),
     )
 
 
@@ -304,7 +309,9 @@ def _stray_reasons(folder: SeenFolder) -> tuple[Reason, ...]:
     if folder.trouble is Trouble.TOO_DEEP:
         return (
             Reason(
-                ReasonKind.UNREADABLE, found="lies too deep below the models root", remedy="move the model further up"
+                ReasonKind.UNREADABLE,
+                found="lies too deep below the models root",
+                remedy="move the model further up",
             ),
         )
     if folder.trouble is not None:

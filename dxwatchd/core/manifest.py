@@ -29,20 +29,9 @@ class Status(StrEnum):
 
 
 OVERRIDES = frozenset(
-    {
-        "model_usage_type",
-        "template",
-        "license",
-        "language",
-        "tags",
-        "tasks",
-        "pipeline_tag",
-        "datasets",
-        "base_model",
-        "authors",
-        "limitations",
-        "notes",
-    }
+    {"model_usage_type", "template", "license", "license_name", "license_link", "language", "tags", "tasks"}
+    | {"pipeline_tag", "library_name", "datasets", "base_model", "base_model_relation"}
+    | {"authors", "limitations", "notes"}
 )
 """Keys that replace what was read from the folder; the card says so."""
 
@@ -147,7 +136,9 @@ def parse(text: str) -> Manifest:
     ]
     tables = data.get("models", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        shape = Problem('"models" is not an array of tables', "begin each entry with a line [[models]]", key="models")
+        shape = Problem(
+            '"models" is not an array of tables', "begin each entry with a line [[models]]", key="models"
+        )
         return Manifest(problems=tuple(_placed([*problems, shape], text)), parses=False, text=text)
     entries: list[Entry] = []
     broken: list[Broken] = []
@@ -157,7 +148,9 @@ def parse(text: str) -> Manifest:
         if entry is not None:
             entries.append(entry)
         else:
-            broken.append(Broken(number, *(_text(table, key) for key in ("technical_name", "model_name", "path"))))
+            broken.append(
+                Broken(number, *(_text(table, key) for key in ("technical_name", "model_name", "path")))
+            )
     placed = tuple(_placed(problems, text)) if problems else ()
     return Manifest(tuple(entries), tuple(broken), placed, text=text)
 
@@ -176,7 +169,9 @@ def _line(lines: list[TableLines], number: int, key: str) -> int:
 def _placed(problems: list[Problem], text: str) -> list[Problem]:
     """The problems with the lines they stand on, in that order."""
     placed = [
-        problem if problem.entry is None else replace(problem, line=_line(_lines(text), problem.entry, problem.key))
+        problem
+        if problem.entry is None
+        else replace(problem, line=_line(_lines(text), problem.entry, problem.key))
         for problem in problems
     ]
     return sorted(placed, key=lambda problem: (problem.line, problem.message))
@@ -238,7 +233,11 @@ def _entry(number: int, table: Mapping[str, Any]) -> tuple[Entry | None, list[Pr
         wrong("path", f'path "{printable(path, 120)}": {what}', remedy)
     pinned = table.get("fingerprint")
     if pinned is not None and (not isinstance(pinned, str) or _FINGERPRINT.match(pinned) is None):
-        wrong("fingerprint", "fingerprint is not sha256: and 64 hexadecimal digits", "delete the line to take what is there")
+        wrong(
+            "fingerprint",
+            "fingerprint is not sha256: and 64 hexadecimal digits",
+            "delete the line to take what is there",
+        )
     overrides = {key: table[key] for key in sorted(OVERRIDES & table.keys())}
     for key, value in overrides.items():
         if not _is_override(value):

@@ -129,7 +129,12 @@ def derive(hints: Hints, taken: Container[str]) -> Names:
     digest = short_digest(hints.path)
     stem = slug(base) or _fallback(hints)
     technical = _free(
-        (stem, slug(f"{publisher}-{stem}") if publisher else "", slug(f"{stem}-{digest}"), *_counted(stem, digest)),
+        (
+            stem,
+            slug(f"{publisher}-{stem}") if publisher else "",
+            slug(f"{stem}-{digest}"),
+            *_counted(stem, digest),
+        ),
         taken,
         rejected,
     )
@@ -168,7 +173,9 @@ def _model_name(hints: Hints) -> str:
         return parts[-1]
     for declared in hints.declared:
         last = declared.rpartition("/")[2] if declared.count("/") == 1 else declared
-        sane = model_name_problem(last) is None and not is_generic(last) and "/" not in last and last.strip(".")
+        sane = (
+            model_name_problem(last) is None and not is_generic(last) and "/" not in last and last.strip(".")
+        )
         if sane:
             return last
     for part in reversed(parts[:-1]):

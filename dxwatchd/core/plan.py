@@ -31,7 +31,7 @@ class Observation:
     root_lost: why the models root cannot be looked at (then the snapshot is empty and means nothing);
     manifest: the one in force; manifest_trouble: why what is in the file is not (the last good one is);
     manifest_quiet: whether the file may be appended to now; moved_in: folders that came in by one rename;
-    accept_removals: a person confirmed that many cards may go.
+    accept_removals: a person confirmed that many cards may go; seen_at: when the look at the root ended.
     """
 
     snapshot: Snapshot
@@ -42,6 +42,7 @@ class Observation:
     manifest_quiet: bool = True
     moved_in: frozenset[str] = frozenset()
     accept_removals: bool = False
+    seen_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Plan:
 
 
 def decide(seen: Observation, watched: Mapping[str, Watched], options: Options, now: float) -> Plan:
-    """The plan at `now` (monotonic seconds), given the signatures `watched` so far."""
+    """The plan of a pass that began at `now` (monotonic seconds), given the signatures `watched` so far."""
     claims = settle(seen.manifest, seen.published)
     gone = orphans(
         seen.manifest,
@@ -112,7 +113,11 @@ def decide(seen: Observation, watched: Mapping[str, Watched], options: Options, 
 
 
 def _without_root(
-    seen: Observation, claims: Claims, gone: Orphans, problems: tuple[Problem, ...], watched: Mapping[str, Watched]
+    seen: Observation,
+    claims: Claims,
+    gone: Orphans,
+    problems: tuple[Problem, ...],
+    watched: Mapping[str, Watched],
 ) -> Plan:
     """The models root cannot be looked at: every card's model is missing, and nothing else is concluded."""
     assert seen.root_lost is not None
@@ -174,6 +179,7 @@ class _Decision:
                 self.seen.moved_in,
                 self.options.periods,
                 self.now,
+                max(self.now, self.seen.seen_at),
                 patient=verdict.patient,
             )
         return self.rests[model.path]
@@ -207,7 +213,9 @@ class _Decision:
         proposals = self._proposals(entries, claimed, states)
         for stray in self.found.strays:
             if stray.path not in states:
-                states[stray.path] = FolderState(stray.path, state_of(stray.reasons) or State.INVALID, stray.reasons)
+                states[stray.path] = FolderState(
+                    stray.path, state_of(stray.reasons) or State.INVALID, stray.reasons
+                )
         unsettled = [one.due for one in self.rests.values() if not one.settled]
         return Plan(
             proposals=proposals,
@@ -223,7 +231,9 @@ class _Decision:
     def _registered(self, entry: Entry, candidates: tuple[Judged, ...]) -> Outcome:
         published = self.seen.published
         name = canonical(entry.technical_name)
-        return register(entry, published.cards.get(name), published.tombstones.get(name, 0), self.judged, candidates)
+        return register(
+            entry, published.cards.get(name), published.tombstones.get(name, 0), self.judged, candidates
+        )
 
     def _undecided(self, entry: Entry) -> FolderState:
         """A proposed or rejected entry: what is there now is shown beside the person's word."""
@@ -231,7 +241,11 @@ class _Decision:
         if entry.status is Status.REJECTED:
             return self._state(entry.path, State.REJECTED, (), entry)
         if judged is None:
-            gone = Reason(ReasonKind.NO_FOLDER, found="the folder is gone", remedy="`dxwatchd tidy` removes the proposal")
+            gone = Reason(
+                ReasonKind.NO_FOLDER,
+                found="the folder is gone",
+                remedy="`dxwatchd tidy` removes the proposal",
+            )
             return self._state(entry.path, State.MISSING, (gone,), entry)
         if not judged.verdict.whole:
             return self._unready(judged, entry)
@@ -325,6 +339,7 @@ _MANIFEST_BUSY = Reason(
 
 def _told(problem: Problem) -> Reason:
     return Reason(
-        ReasonKind.ENTRY_PROBLEM, found=f"manifest line {problem.line}: {problem.message}", remedy=problem.remedy
+        ReasonKind.ENTRY_PROBLEM,
+        found=f"manifest line {problem.line}: {problem.message}",
+        remedy=problem.remedy,
     )
-

@@ -127,8 +127,16 @@ _TROUBLES: dict[Trouble, tuple[ReasonKind, str, str]] = {
         "a link that leads out of the models root",
         "copy the file itself into the folder",
     ),
-    Trouble.LINK_BROKEN: (ReasonKind.LINK_BROKEN, "a link to nothing", "copy what it should lead to, or remove it"),
-    Trouble.SPECIAL: (ReasonKind.SPECIAL_FILE, "a device, FIFO or socket", "remove it: no model holds such a file"),
+    Trouble.LINK_BROKEN: (
+        ReasonKind.LINK_BROKEN,
+        "a link to nothing",
+        "copy what it should lead to, or remove it",
+    ),
+    Trouble.SPECIAL: (
+        ReasonKind.SPECIAL_FILE,
+        "a device, FIFO or socket",
+        "remove it: no model holds such a file",
+    ),
     Trouble.UNREADABLE: (
         ReasonKind.UNREADABLE,
         "cannot be read",
@@ -141,7 +149,10 @@ _FAULTS: dict[Fault, tuple[ReasonKind, str]] = {
     Fault.EMPTY: (ReasonKind.EMPTY, "wait for the copy to end, or copy the file again"),
     Fault.TRUNCATED: (ReasonKind.TRUNCATED, "wait for the copy to end, or copy the file again"),
     Fault.MALFORMED: (ReasonKind.MALFORMED, "compare it with the original and copy it again"),
-    Fault.TOO_LARGE: (ReasonKind.TOO_LARGE, "compare it with the original: no known model has one of this size"),
+    Fault.TOO_LARGE: (
+        ReasonKind.TOO_LARGE,
+        "compare it with the original: no known model has one of this size",
+    ),
     Fault.UNREADABLE: (ReasonKind.UNREADABLE, "give the user that dxwatchd runs as the right to read it"),
     Fault.CHANGED: (ReasonKind.NOT_AT_REST, "wait: it changed while it was being read"),
 }
@@ -153,7 +164,9 @@ def _any_file(name: str, file: SeenFile) -> Iterator[Reason]:
     """What may be wrong with any file of the folder, whatever it is."""
     if any(is_temporary(part) for part in name.split("/")):
         yield _temporary(name)
-    elif file.trouble is not None and (file.facts is not None or weight_format(name) or name.endswith(".json")):
+    elif file.trouble is not None and (
+        file.facts is not None or weight_format(name) or name.endswith(".json")
+    ):
         kind, found, remedy = _TROUBLES[file.trouble]
         yield Reason(kind, file=name, found=found, remedy=remedy)
     elif weight_format(basename(name)) is None:

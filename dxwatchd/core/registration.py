@@ -165,7 +165,9 @@ def _absent(entry: Entry, card: CardRecord | None, candidates: tuple[Judged, ...
                 remedy="write the right path into the entry",
             )
         )
-    return Outcome(State.MISSING, tuple(reasons), _content_kept(card, missing, Change.MISSING), folder=card.path)
+    return Outcome(
+        State.MISSING, tuple(reasons), _content_kept(card, missing, Change.MISSING), folder=card.path
+    )
 
 
 def _moved(entry: Entry, card: CardRecord, judged: Judged) -> Outcome:
@@ -213,7 +215,11 @@ def _as_entry(card: CardRecord, entry: Entry) -> CardRecord:
 
 
 def _content_kept(card: CardRecord, wanted: CardRecord, change: Change) -> CardChange | None:
-    """A change of anything but content; None where the card says all of it already."""
+    """A change of anything but content; None where the card says all of it already.
+
+    New overrides wait until the content is read again: what they replaced before is not known any more.
+    """
+    wanted = replace(wanted, overrides=card.overrides)
     if wanted == card:
         return None
     why = change if wanted.availability is not card.availability else _why(card, wanted)

@@ -53,17 +53,18 @@ def rest(
     moved_in: frozenset[str],
     periods: Periods,
     now: float,
+    seen_at: float,
     *,
     patient: bool,
 ) -> Rest:
-    """Whether `model` is at rest at `now`, given what was remembered `before` by path.
+    """Whether `model` is at rest, given what was remembered `before` by path.
 
-    moved_in: folders that the kernel reported as moved in by one rename; patient: whether the long period
+    now: when the look began, seen_at: when it ended (a long look must not shorten the period); moved_in: folders that the kernel reported as moved in by one rename; patient: whether the long period
     applies (the long one also applies on file systems that report no events).
     """
     seen = signature(model, snapshot)
     last = before.get(model.path)
-    watched = last if last is not None and last.signature == seen else Watched(seen, now)
+    watched = last if last is not None and last.signature == seen else Watched(seen, seen_at)
     remote = snapshot.folders[model.path].stat.device in snapshot.remote_devices
     if not patient and _moved_as_one(model, snapshot, moved_in):
         return Rest(True, now, watched)

@@ -56,7 +56,9 @@ def orphans(
     if len(lost) > FEW and 2 * len(lost) > len(published.cards) and not accept_removals:
         staying = tuple(card for card in going if card in lost)
         leaving = tuple(card for card in going if card not in lost)
-        return Orphans(leaving, held + tuple(_entry(card) for card in staying), (_suspicious(len(lost), published),))
+        return Orphans(
+            leaving, held + tuple(_entry(card) for card in staying), (_suspicious(len(lost), published),)
+        )
     return Orphans(tuple(going), held)
 
 

@@ -52,13 +52,13 @@ class CardDirectory:
     cards: dict[str, Stored] = field(default_factory=dict)
     tombstones: dict[str, Tombstone] = field(default_factory=dict)
     unindexed: list[str] = field(default_factory=list)
+    """Names whose card is newer than the index: just written, or by a process that was killed in between."""
     damaged: list[str] = field(default_factory=list)
 
     def load(self) -> None:
         """Read everything. Creates the folder where it is missing; OSError where that cannot be.
 
-        unindexed: names whose card is newer than the index (a writer was killed in between);
-        damaged: files that are no cards, which count as absent.
+        Afterwards `damaged` has the names of files that are no cards, which count as absent.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.folder)
@@ -86,7 +86,11 @@ class CardDirectory:
         """What decisions are made by."""
         return Published(
             {name: stored.record for name, stored in self.cards.items()},
-            {name: tombstone.revision for name, tombstone in self.tombstones.items() if name not in self.cards},
+            {
+                name: tombstone.revision
+                for name, tombstone in self.tombstones.items()
+                if name not in self.cards
+            },
         )
 
     def path_of(self, technical_name: str) -> Path:
@@ -103,7 +107,10 @@ class CardDirectory:
     def write(self, record: CardRecord, change: Change, data: bytes) -> None:
         """Write one card's file; the index follows with `commit`."""
         write_atomically(self.path_of(record.technical_name), data)
-        self.cards[canonical(record.technical_name)] = Stored(record, change, digest_of(data))
+        name = canonical(record.technical_name)
+        self.cards[name] = Stored(record, change, digest_of(data))
+        if name not in self.unindexed:
+            self.unindexed.append(name)
 
     def bury(self, record: CardRecord) -> Tombstone:
         """Take a card out of the index at the next `commit`, which also deletes its file."""
@@ -201,4 +208,7 @@ def _read_index(path: Path) -> _Index:
 
 def _tombstones(lines: Iterable[Mapping[str, Any]]) -> Iterable[Tombstone]:
     empty = Tombstone("", "", "", 0)
-    return (replace(empty, **{key: line[key] for key in ("technical_name", "model_name", "path", "revision")}) for line in lines)
+    return (
+        replace(empty, **{key: line[key] for key in ("technical_name", "model_name", "path", "revision")})
+        for line in lines
+    )

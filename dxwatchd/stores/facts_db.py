@@ -20,10 +20,8 @@ VERSION = 1
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS facts (
-    folder TEXT NOT NULL, name TEXT NOT NULL,
-    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
-    inode INTEGER NOT NULL, device INTEGER NOT NULL,
-    hole INTEGER NOT NULL, facts TEXT,
+    folder BLOB NOT NULL, name BLOB NOT NULL,
+    stat TEXT NOT NULL, hole INTEGER NOT NULL, facts TEXT NOT NULL,
     PRIMARY KEY (folder, name)
 ) WITHOUT ROWID
 """
@@ -65,18 +63,17 @@ class FactsDb:
         """What is remembered of a folder's files, by name. Empty where the cache is damaged."""
         try:
             rows = self._connection.execute(
-                "SELECT name, size, mtime_ns, ctime_ns, inode, device, hole, facts FROM facts WHERE folder = ?",
+                "SELECT name, stat, hole, facts FROM facts WHERE folder = ?",
                 (_key(path),),
             ).fetchall()
         except sqlite3.Error:
             self._renew()
             return {}
         found = {}
-        for name, size, mtime_ns, ctime_ns, inode, device, hole, plain in rows:
-            with contextlib.suppress(ValueError, TypeError, KeyError, IndexError):
-                facts = from_plain(json.loads(plain)) if plain is not None else None
-                stat = Stat(size, mtime_ns, ctime_ns, inode, device)
-                found[_text(name)] = SeenFile(_text(name), stat, facts, bool(hole))
+        for name, stat, hole, plain in rows:
+            with contextlib.suppress(ValueError, TypeError, KeyError, IndexError, AttributeError):
+                facts = from_plain(json.loads(plain))
+                found[_text(name)] = SeenFile(_text(name), Stat(*json.loads(stat)), facts, bool(hole))
         return found
 
     def remember(self, folder: str, files: Iterable[SeenFile]) -> None:
@@ -85,7 +82,7 @@ class FactsDb:
             (
                 _key(folder),
                 _key(file.name),
-                *astuple(file.stat),
+                json.dumps(astuple(file.stat)),  # an inode may be beyond SQLite's integers
                 int(file.hole),
                 json.dumps(to_plain(file.facts)),
             )
@@ -95,7 +92,7 @@ class FactsDb:
         try:
             self._connection.execute("BEGIN")
             self._connection.execute("DELETE FROM facts WHERE folder = ?", (_key(folder),))
-            self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)", rows)
             self._connection.execute("COMMIT")
         except sqlite3.Error:
             self._renew()

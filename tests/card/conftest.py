@@ -69,7 +69,14 @@ def families(recipes: ModuleType) -> Callable[[], Iterator[Family]]:
 @pytest.fixture(scope="session")
 def identity() -> Identity:
     """A model that was just registered."""
-    return Identity("a-model", "A-Model", "publisher/A-Model", "sha256:" + "0" * 64, "sha256:" + "0" * 64)
+    return Identity(
+        "a-model",
+        "A-Model",
+        "publisher/A-Model",
+        "publisher/A-Model",
+        "sha256:" + "0" * 64,
+        "sha256:" + "0" * 64,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder, WeightForm
 _FOLDER = ModelFolder(
     "a", Layout.TRANSFORMERS, Kind.MODEL, (), (), (), (ModelFile("m.safetensors", 15 * 2**30),)
 )
-_IDENTITY = Identity("a", "A", "p/a", "sha256:0")
+_IDENTITY = Identity("a", "A", "p/a", "p/a", "sha256:0")
 
 
 class _Tensor(NamedTuple):

@@ -1,0 +1,138 @@
+"""From a model folder to its card: the readers read, `card` makes. Nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from dxwatchd.card.build import build_card
+from dxwatchd.card.schema import Card
+from dxwatchd.card.sources import CardInputs, Identity, TensorInfo, wanted_documents, wanted_texts
+from dxwatchd.core.model import Kind, ModelFolder, WeightFormat, WeightSet
+from dxwatchd.readers.errors import ReaderError
+from dxwatchd.readers.front_matter import FrontMatter, read_front_matter
+from dxwatchd.readers.gguf import GgufHeader
+from dxwatchd.readers.gguf import read_header as read_gguf
+from dxwatchd.readers.json_document import read_json
+from dxwatchd.readers.opening import open_inside
+from dxwatchd.readers.safetensors import Tensor
+from dxwatchd.readers.safetensors import read_header as read_safetensors
+
+MAX_TEXT = 2**20
+"""Bytes of a chat template."""
+
+
+def make_card(root: Path, model: ModelFolder, identity: Identity) -> Card:
+    """Read the folder and make its card.
+
+    What cannot be read becomes a warning in the card: whether the folder is whole was judged before.
+    """
+    return build_card(read_inputs(root, model), identity)
+
+
+def read_inputs(root: Path, model: ModelFolder) -> CardInputs:
+    """Everything that a card is made from, read from the folder below `root`."""
+    reading = _Reading(root, model)
+    documents = {}
+    for name in wanted_documents(model):
+        document = reading.document(name)
+        if document is not None:
+            documents[name] = document
+    texts = {}
+    for name in wanted_texts(model):
+        text = reading.text(name)
+        if text is not None:
+            texts[name] = text
+    front = reading.front_matter()
+    reading.weights()
+    return CardInputs(
+        model=model,
+        documents=documents,
+        texts=texts,
+        front_matter=front.fields,
+        readme_title=front.title,
+        tensors=reading.tensors,
+        gguf_metadata=reading.gguf_metadata,
+        gguf_arrays=reading.gguf_arrays,
+        warnings=tuple(reading.warnings),
+    )
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Reads one folder's files; notes as warnings what could not be read."""
+
+    root: Path
+    model: ModelFolder
+    warnings: list[str] = field(default_factory=list)
+    tensors: dict[str, tuple[TensorInfo, ...]] = field(default_factory=dict)
+    gguf_metadata: Mapping[str, int | float | bool | str] = field(default_factory=dict)
+    gguf_arrays: dict[str, int] = field(default_factory=dict)
+
+    def open(self, name: str) -> BinaryIO:
+        return open_inside(self.root, f"{self.model.path}/{name}")
+
+    def document(self, name: str) -> object:
+        try:
+            with self.open(name) as stream:
+                document = read_json(stream)
+        except ReaderError as error:
+            self.warnings.append(f"{name}: {error.message}")
+            return None
+        self.warnings.extend(f"{name}: {warning}" for warning in document.warnings)
+        return document.value
+
+    def text(self, name: str) -> str | None:
+        try:
+            with self.open(name) as stream:
+                data = stream.read(MAX_TEXT + 1)
+        except (ReaderError, OSError) as error:
+            self.warnings.append(f"{name}: {error}")
+            return None
+        if len(data) > MAX_TEXT:
+            self.warnings.append(f"{name}: larger than {MAX_TEXT:,} bytes, not read")
+            return None
+        return data.decode(errors="replace")
+
+    def front_matter(self) -> FrontMatter:
+        if not any(file.name == "README.md" for file in self.model.files):
+            return FrontMatter()
+        try:
+            with self.open("README.md") as stream:
+                front = read_front_matter(stream)
+        except ReaderError as error:
+            self.warnings.append(f"README.md: {error.message}")
+            return FrontMatter()
+        self.warnings.extend(f"README.md: {warning}" for warning in front.warnings)
+        return front
+
+    def weights(self) -> None:
+        """The headers of the primary weights; of a pipeline those of every component."""
+        primary = [weights for weights in self.model.weight_sets if weights.primary]
+        if self.model.kind is not Kind.PIPELINE:
+            primary = primary[:1]
+        for weights in primary:
+            for name in weights.files:
+                self._header(weights, name)
+
+    def _header(self, weights: WeightSet, name: str) -> None:
+        try:
+            with self.open(name) as stream:
+                size = stream.seek(0, 2)
+                stream.seek(0)
+                if weights.format is WeightFormat.SAFETENSORS:
+                    self.tensors[name] = read_safetensors(stream, size).tensors
+                elif weights.format is WeightFormat.GGUF:
+                    self._gguf(name, read_gguf(stream, size))
+        except (ReaderError, OSError) as error:
+            self.warnings.append(f"{name}: {error}")
+
+    def _gguf(self, name: str, header: GgufHeader) -> None:
+        self.tensors[name] = tuple(
+            Tensor(tensor.name, tensor.type_name, tensor.shape, tensor.nbytes) for tensor in header.tensors
+        )
+        if not self.gguf_metadata:  # a split set tells of the model in its first file
+            self.gguf_metadata = header.metadata
+            self.gguf_arrays = {key: array.length for key, array in header.arrays.items()}

@@ -1,0 +1,177 @@
+"""What training and inference components import: the cards, read from the state directory alone.
+
+Nothing here writes, and nothing needs the daemon to run. A card is always a whole one: the daemon replaces
+files, it never writes into them.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from dxwatchd.card.schema import Card
+from dxwatchd.card.serialize import parse
+from dxwatchd.core.naming import canonical, technical_name_problem
+from dxwatchd.core.text import printable
+
+INDEX = "index.json"
+
+
+class DxwatchdError(Exception):
+    """Base of what these functions raise. The message says what to do."""
+
+
+class StateDirectoryNotFound(DxwatchdError):
+    """No cards were ever published in this directory."""
+
+
+class ModelNotRegistered(DxwatchdError):
+    """No card has this name. closest: the nearest registered technical name, or None."""
+
+    def __init__(self, message: str, closest: str | None) -> None:
+        super().__init__(message)
+        self.closest = closest
+
+
+class CardUnreadable(DxwatchdError):
+    """A card is there and is not one that this version understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardEntry:
+    """One line of the index.
+
+    path: relative to the models root; availability: "available", "drifted" or "missing"; revision: counts up
+    with every change; digest: SHA-256 of the card's file, `sha256:` and hexadecimal digits.
+    """
+
+    technical_name: str
+    model_name: str
+    path: str
+    availability: str
+    revision: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardChange:
+    """What happened to a card. entry: as it is now, or as it was for one that was removed."""
+
+    kind: Literal["added", "changed", "removed"]
+    entry: CardEntry
+
+
+def load_card(technical_name: str, *, state_dir: Path | str) -> Card:
+    """The card of one registered model.
+
+    Raises ModelNotRegistered where no model has that name, StateDirectoryNotFound where the directory holds
+    no cards at all, and CardUnreadable where the card is damaged or of a later format.
+    """
+    folder = Path(state_dir) / "cards"
+    name = canonical(technical_name)
+    if technical_name_problem(name) is None:
+        try:
+            return parse((folder / f"{name}.json").read_bytes())
+        except FileNotFoundError:
+            pass
+        except (OSError, ValidationError) as error:
+            raise CardUnreadable(
+                f'the card of "{name}" cannot be read: {_first_line(error)}; '
+                "update this program's dxwatchd, or see `dxwatchd check`"
+            ) from error
+    raise _not_registered(technical_name, Path(state_dir))
+
+
+def list_cards(*, state_dir: Path | str) -> tuple[CardEntry, ...]:
+    """The index: every registered model, sorted by technical name.
+
+    Raises StateDirectoryNotFound where there is none, and CardUnreadable where it is damaged.
+    """
+    return _read_index(Path(state_dir))[1]
+
+
+def watch_cards(
+    *, state_dir: Path | str, stop: threading.Event | None = None, every: float = 0.5
+) -> Iterator[CardChange]:
+    """Every card there is as "added", then every change as it is published, until `stop` is set.
+
+    every: seconds between looks at the index, which cost one `stat` while nothing happens. A directory
+    without an index yet is waited for. Changes that follow each other faster are seen as one.
+    """
+    ended = stop if stop is not None else threading.Event()
+    known: dict[str, CardEntry] = {}
+    last: tuple[int, int] | None = None
+    index = Path(state_dir) / "cards" / INDEX
+    while True:
+        try:
+            stat = index.stat()
+            stamp = (stat.st_ino, stat.st_mtime_ns)
+            if stamp != last:
+                last = stamp
+                now = {entry.technical_name: entry for entry in list_cards(state_dir=state_dir)}
+                yield from _differences(known, now)
+                known = now
+        except (FileNotFoundError, StateDirectoryNotFound):
+            pass
+        if ended.wait(every):
+            return
+
+
+def _differences(before: dict[str, CardEntry], now: dict[str, CardEntry]) -> Iterator[CardChange]:
+    for name, entry in before.items():
+        if name not in now:
+            yield CardChange("removed", entry)
+    for name, entry in now.items():
+        if name not in before:
+            yield CardChange("added", entry)
+        elif entry != before[name]:
+            yield CardChange("changed", entry)
+
+
+def _read_index(state_dir: Path) -> tuple[dict[str, Any], tuple[CardEntry, ...]]:
+    path = state_dir / "cards" / INDEX
+    try:
+        data = json.loads(path.read_bytes())
+        fields = ("technical_name", "model_name", "path", "availability", "revision", "digest")
+        return data, tuple(CardEntry(*(line[field] for field in fields)) for line in data["models"])
+    except FileNotFoundError:
+        raise StateDirectoryNotFound(
+            f"no cards were published in {state_dir}; give dxwatchd's state_dir, or approve a first model"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CardUnreadable(
+            f"{path} cannot be read: {error}; the next change of a card makes it anew"
+        ) from error
+
+
+def _not_registered(technical_name: str, state_dir: Path) -> DxwatchdError:
+    try:
+        data, entries = _read_index(state_dir)
+    except DxwatchdError as error:
+        return error
+    wanted = canonical(technical_name)
+    for entry in entries:
+        if canonical(entry.model_name) == wanted:
+            return ModelNotRegistered(
+                f'"{printable(technical_name, 80)}" is a model name; its technical name is "{entry.technical_name}"',
+                entry.technical_name,
+            )
+    names = [entry.technical_name for entry in entries]
+    close = get_close_matches(wanted, names, n=1, cutoff=0.5)
+    closest = close[0] if close else next((name for name in names if wanted and wanted in name), None)
+    message = f'no model is registered as "{printable(technical_name, 80)}"'
+    if any(dead.get("technical_name") == wanted for dead in data.get("tombstones", ())):
+        message += "; it was removed"
+    message += f'; the closest is "{closest}"' if closest else "; `dxwatchd list` shows what is"
+    return ModelNotRegistered(message, closest)
+
+
+def _first_line(error: Exception) -> str:
+    return printable(str(error).partition("\n")[0], 200)

@@ -1,0 +1,252 @@
+"""One pass: observe, decide, apply. Start-up, events, the periodic pass, edits and commands all go this way."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from dxwatchd.core.plan import Observation, Options, Plan, decide
+from dxwatchd.core.reasons import Reason, ReasonKind
+from dxwatchd.core.rest import Periods, Watched
+from dxwatchd.core.snapshot import Snapshot, join
+from dxwatchd.log import Key
+from dxwatchd.manifest_view import ManifestView, View
+from dxwatchd.proposing import Proposer
+from dxwatchd.publishing import Publisher
+from dxwatchd.scan import RootLost, Scanner
+from dxwatchd.settings import Settings
+from dxwatchd.state import StateDirectory
+from dxwatchd.status import SCHEMA, plan_as_data
+from dxwatchd.steadiness import is_steady
+from dxwatchd.stores.atomic import remove_leftovers, write_atomically
+from dxwatchd.stores.card_directory import CardDirectory
+from dxwatchd.stores.facts_db import FactsDb
+from dxwatchd.stores.journal import Journal
+from dxwatchd.telling import Teller
+from dxwatchd.watching import Hints
+
+RETRY = 1.0
+"""Seconds until something that could not be done now is tried again."""
+
+STATUS_EVERY = 30.0
+"""Seconds after which `status.json` is written again though nothing has changed: it shows that we live."""
+
+ROOT_REMEDY = "mount it or bring it back: nothing is withdrawn meanwhile"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """What a pass did. due: when the next one is needed (monotonic seconds); trouble: why it could not write."""
+
+    plan: Plan
+    events: tuple[Mapping[str, Any], ...]
+    due: float | None
+    duration: float
+    trouble: str = ""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What passes remember of each other; losing it costs a quiet period and nothing else."""
+
+    watched: Mapping[str, Watched] = field(default_factory=dict)
+    restless: set[str] = field(default_factory=set)
+    moved_in: set[str] = field(default_factory=set)
+    status: str = ""
+    status_at: float = float("-inf")
+    passes: int = 0
+
+
+class Cycle:
+    """The passes over one models root. Not for several threads at a time."""
+
+    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
+        """Open the state directory. read_only: for plans that are only shown; nothing is made or written.
+
+        Raises OSError where the state directory cannot be used.
+        """
+        self.settings = settings
+        self.state = StateDirectory(settings.state_dir)
+        self.read_only = read_only
+        self.memory = _Memory()
+        self.teller = Teller(str(settings.manifest))
+        self.cards = CardDirectory(self.state.cards)
+        self._facts: FactsDb | None = None
+        if read_only:
+            if self.state.cards.is_dir():
+                self.cards.load()
+        else:
+            settings.state_dir.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(settings.state_dir)
+            self.cards.load()
+            self._facts = FactsDb(self.state.facts)
+            self.journal = Journal(self.state.journal)
+            self.publisher = Publisher(settings.models_root, self.cards, self.journal)
+            self.proposer = Proposer(
+                settings.models_root, settings.manifest, self.state.pending, self.journal
+            )
+            for name in self.cards.damaged:
+                log.warning("file is no card and is ignored", **{Key.PATH: name})
+        self.manifest = ManifestView(settings.manifest)
+        self.scanner = Scanner(settings.models_root, settings.ignore, self._facts)
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._facts is not None:
+            self._facts.close()
+
+    def run(
+        self,
+        hints: Hints,
+        now: float,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        accept_removals: bool = False,
+        extra: Mapping[str, Any] | None = None,
+        always_status: bool = False,
+    ) -> PassResult:
+        """Make a pass at `now` (monotonic seconds).
+
+        extra: what else `status.json` is to say; always_status: write it though nothing has changed.
+        Raises scan.Stopped where `stop` says so while looking.
+        """
+        began = time.monotonic()
+        trouble = "" if self.read_only else self._recover()
+        snapshot, lost = self._look(hints, stop)
+        seen_at = now + time.monotonic() - began
+        view = self.manifest.look(now, has_cards=bool(self.cards.cards), make=not self.read_only)
+        plan = self._decide(snapshot, lost, view, (now, seen_at), accept_removals=accept_removals)
+        self._remember(plan, hints, snapshot)
+        if self.read_only:
+            return PassResult(plan, (), plan.due, time.monotonic() - began)
+        events: list[Mapping[str, Any]] = []
+        waits = False
+        try:
+            made, waiting = self.publisher.publish(
+                plan.cards,
+                plan.withdrawals,
+                lambda model: is_steady(self.settings.models_root, model, snapshot),
+                stop,
+            )
+            events.extend(made)
+            proposed, postponed = self.proposer.propose(plan.proposals, view, snapshot)
+            events.extend(proposed)
+            waits = bool(waiting) or postponed
+        except OSError as error:
+            trouble = f"{error.strerror or error}: {error.filename or self.settings.state_dir}"
+        self.memory.passes += 1
+        duration = time.monotonic() - began
+        if always_status:
+            self.memory.status = ""
+        trouble = self._write_status(plan, now, duration, trouble, extra or {}) or trouble
+        self.teller.tell(plan, events, trouble)
+        return PassResult(
+            plan, tuple(events), self._due(plan, view, now, waits=waits or bool(trouble)), duration, trouble
+        )
+
+    def _recover(self) -> str:
+        try:
+            self.publisher.recover()
+            self.proposer.recover()
+        except OSError as error:
+            return f"{error.strerror or error}: {error.filename or self.settings.state_dir}"
+        return ""
+
+    def _look(self, hints: Hints, stop: Callable[[], bool]) -> tuple[Snapshot, Reason | None]:
+        """The models root as it is now, or why it cannot be looked at."""
+        changed: frozenset[str] | None = None
+        if not hints.everything:
+            restless = {
+                folder
+                for top in self.memory.restless
+                for folder in self.scanner.folders
+                if _is_below(folder, top)
+            }
+            changed = frozenset(hints.folders | restless)
+        try:
+            return self.scanner.look(changed, stop), None
+        except RootLost as error:
+            self.scanner.folders = {}
+            return Snapshot({}), Reason(
+                ReasonKind.ROOT_LOST,
+                found=f"the models root cannot be looked at: {error}",
+                remedy=ROOT_REMEDY,
+            )
+
+    def _decide(
+        self,
+        snapshot: Snapshot,
+        lost: Reason | None,
+        view: View,
+        looked: tuple[float, float],
+        *,
+        accept_removals: bool,
+    ) -> Plan:
+        settings = self.settings
+        seen = Observation(
+            snapshot=snapshot,
+            manifest=view.manifest,
+            published=self.cards.published(),
+            root_lost=lost,
+            manifest_trouble=view.trouble,
+            manifest_quiet=view.quiet,
+            moved_in=frozenset(self.memory.moved_in),
+            accept_removals=accept_removals,
+            seen_at=looked[1],
+        )
+        options = Options(
+            Periods(settings.quiet_period, settings.remote_quiet_period), settings.propose_checkpoints
+        )
+        return decide(seen, self.memory.watched, options, looked[0])
+
+    def _remember(self, plan: Plan, hints: Hints, snapshot: Snapshot) -> None:
+        self.memory.watched = plan.watched
+        self.memory.restless = set(plan.watched)
+        moved_in = self.memory.moved_in | hints.moved_in
+        self.memory.moved_in = {path for path in moved_in if path in snapshot.folders}
+
+    def _due(self, plan: Plan, view: View, now: float, *, waits: bool) -> float | None:
+        moments = [moment for moment in (plan.due, view.due) if moment is not None]
+        if waits:
+            moments.append(now + RETRY)
+        return min(moments, default=None)
+
+    def _write_status(
+        self, plan: Plan, now: float, duration: float, trouble: str, extra: Mapping[str, Any]
+    ) -> str:
+        """Write `status.json` where it says something new. Returns why that was not possible."""
+        told = {**plan_as_data(plan, str(self.settings.manifest)), "trouble": trouble, **extra}
+        same = json.dumps(told, sort_keys=True)
+        if same == self.memory.status and now - self.memory.status_at < STATUS_EVERY:
+            return ""
+        from_here = {
+            "schema": SCHEMA,
+            "models_root": str(self.settings.models_root),
+            "manifest": str(self.settings.manifest),
+            "pass": {
+                "number": self.memory.passes,
+                "ended_at": _timestamp(),
+                "duration_s": round(duration, 3),
+            },
+        }
+        try:
+            write_atomically(self.state.status, (json.dumps({**from_here, **told}, indent=1) + "\n").encode())
+        except OSError as error:
+            return f"{error.strerror or error}: {self.state.status}"
+        self.memory.status, self.memory.status_at = same, now
+        return ""
+
+
+def _is_below(path: str, top: str) -> bool:
+    return path == top or path.startswith(join(top, ""))
+
+
+def _timestamp() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

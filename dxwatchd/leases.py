@@ -1,0 +1,34 @@
+"""Is somebody still writing to a file? Asked of the kernel by way of a read lease."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+from pathlib import Path
+
+
+def ignore_lease_breaks() -> None:
+    """A lease that is broken in the microseconds we hold it sends SIGIO, which would end the process."""
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+
+
+def has_writer(path: Path) -> bool | None:
+    """Whether some process has `path` open for writing, or mapped so; None where the kernel does not tell.
+
+    A read lease is only given while nobody writes (fcntl(2), F_SETLEASE): it is taken and given back at once.
+    It takes ownership of the file or CAP_LEASE, and a local file system.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return True if error.errno == errno.EAGAIN else None
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,107 @@
+"""New proposals: from the plan into the manifest and the journal, each exactly once."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from dxwatchd.card.sources import Identity
+from dxwatchd.card.summary import summary
+from dxwatchd.cardmaking import make_card
+from dxwatchd.core.manifest import Proposal, render
+from dxwatchd.core.plan import NewProposal
+from dxwatchd.core.snapshot import Snapshot
+from dxwatchd.manifest_view import View
+from dxwatchd.publishing import timestamp
+from dxwatchd.steadiness import is_steady
+from dxwatchd.stores.journal import Journal
+from dxwatchd.stores.manifest_file import Changed, ManifestError, PendingFile, append, complete
+
+log = structlog.get_logger()
+
+
+class Proposer:
+    """Appends proposals to one manifest."""
+
+    def __init__(self, root: Path, manifest: Path, pending: Path, journal: Journal) -> None:
+        self.root = root
+        self.manifest = manifest
+        self.pending = PendingFile(pending)
+        self.journal = journal
+
+    def propose(
+        self, proposals: tuple[NewProposal, ...], view: View, snapshot: Snapshot
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """Append blocks for `proposals` in one write. Returns the events, and whether something must wait.
+
+        What is not steady any more, and everything when the manifest has changed since it was read, is left
+        for the next pass. Raises OSError where manifest or journal cannot be written.
+        """
+        steady = [new for new in proposals if is_steady(self.root, new.model, snapshot)]
+        if not steady or view.read is None:
+            return [], bool(proposals)
+        block = render(tuple(self._block(new) for new in steady), date.today().isoformat())
+        events = [_event(new) for new in steady]
+        self.pending.announce(view.read, block, events)
+        try:
+            append(self.manifest, view.read, block)
+        except (Changed, FileNotFoundError):
+            self.pending.done()
+            return [], True
+        except ManifestError as error:
+            self.pending.done()
+            log.warning("proposals cannot be appended", reason=error.message, remedy=error.remedy)
+            return [], True
+        self._journal(events)
+        self.pending.done()
+        return events, len(steady) < len(proposals)
+
+    def recover(self) -> None:
+        """Finish an append that a kill or a full disk interrupted. Raises OSError."""
+        pending = self.pending.read()
+        if pending is None:
+            return
+        try:
+            there = complete(self.manifest, pending)
+        except FileNotFoundError:
+            there = False
+        if there:
+            told = self.journal.recent_ids()
+            self._journal([dict(event) for event in pending.events if event.get("id") not in told])
+        self.pending.done()
+
+    def _journal(self, events: list[dict[str, Any]]) -> None:
+        # proposals have no card: they belong to the generation that is
+        self.journal.append(events, time=timestamp(), generation=0)
+
+    def _block(self, new: NewProposal) -> Proposal:
+        identity = Identity(
+            technical_name=new.names.technical_name,
+            model_name=new.names.model_name,
+            path=new.model.path,
+            entry_path=new.model.path,
+            fingerprint=new.fingerprint,
+        )
+        return Proposal(
+            technical_name=new.names.technical_name,
+            model_name=new.names.model_name,
+            path=new.model.path,
+            fingerprint=new.fingerprint,
+            found=summary(make_card(self.root, new.model, identity)),
+            rejected=new.names.rejected,
+        )
+
+
+def _event(new: NewProposal) -> dict[str, Any]:
+    return {
+        "id": f"proposed:{secrets.token_hex(8)}",
+        "event": "proposed",
+        "technical_name": new.names.technical_name,
+        "model_name": new.names.model_name,
+        "path": new.model.path,
+        "fingerprint": new.fingerprint,
+    }

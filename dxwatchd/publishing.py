@@ -1,0 +1,150 @@
+"""A plan, applied: cards, journal and index, in the order that survives a kill at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from dxwatchd.card.build import with_identity
+from dxwatchd.card.schema import Card
+from dxwatchd.card.serialize import dump, parse
+from dxwatchd.card.sources import Identity
+from dxwatchd.cardmaking import make_card
+from dxwatchd.core.model import ModelFolder
+from dxwatchd.core.naming import canonical
+from dxwatchd.core.records import CardRecord, Change
+from dxwatchd.core.registration import CardChange
+from dxwatchd.stores.card_directory import CardDirectory
+from dxwatchd.stores.journal import Journal
+
+CleanModel = Callable[[ModelFolder], bool]
+"""Whether a folder is still as it was judged, with nobody writing to it."""
+
+
+def timestamp() -> str:
+    """Now, UTC, ISO 8601 with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Publisher:
+    """Writes cards and their journal for one models root and state directory."""
+
+    def __init__(self, root: Path, cards: CardDirectory, journal: Journal) -> None:
+        self.root = root
+        self.cards = cards
+        self.journal = journal
+
+    def recover(self) -> int:
+        """Finish what a killed process began: journal and index of cards that were written. How many there were.
+
+        An event of a generation that has no index yet was journalled already and is not repeated.
+        """
+        told = {str(event.get("id", "")) for event in self.journal.after(self.cards.generation)}
+        buried = [
+            event for event in self.journal.after(self.cards.generation) if event.get("event") == "removed"
+        ]
+        if not self.cards.unindexed and not told:
+            return 0
+        written = [self.cards.cards[name] for name in self.cards.unindexed if name in self.cards.cards]
+        events = [card_event(one.record, one.change) for one in written if event_id(one.record) not in told]
+        for event in buried:
+            stored_card = self.cards.cards.get(canonical(str(event.get("technical_name", ""))))
+            if stored_card is not None and stored_card.record.revision < int(event.get("revision", 0)):
+                self.cards.bury(stored_card.record)
+        self.journal.append(events, time=timestamp(), generation=self.cards.generation + 1)
+        count = len(self.cards.unindexed) + len(buried)
+        self.cards.commit()
+        return count
+
+    def publish(
+        self,
+        changes: tuple[CardChange, ...],
+        withdrawals: tuple[CardRecord, ...],
+        is_clean: CleanModel,
+        stop: Callable[[], bool],
+    ) -> tuple[list[dict[str, Any]], list[CardChange]]:
+        """Write cards, journal and index. Returns the events, and the changes that have to wait.
+
+        A change waits where its folder is not as it was judged any more. Raises OSError where the state
+        directory cannot be written; what was written by then is completed by `recover` or the next plan.
+        """
+        events: list[dict[str, Any]] = []
+        waiting: list[CardChange] = []
+        for change in changes:
+            if stop():
+                break  # what is written by now is made known, the rest is decided again at the next start
+            card = self._content(change, is_clean)
+            if card is None:
+                waiting.append(change)
+                continue
+            self.cards.write(change.record, change.change, dump(card))
+            events.append(card_event(change.record, change.change))
+        for record in withdrawals:
+            events.append(
+                {
+                    "id": f"removed:{record.technical_name}:{record.revision + 1}",
+                    "event": "removed",
+                    "technical_name": record.technical_name,
+                    "model_name": record.model_name,
+                    "path": record.path,
+                    "revision": record.revision + 1,
+                }
+            )
+        if events:
+            self.journal.append(events, time=timestamp(), generation=self.cards.generation + 1)
+            for record in withdrawals:
+                self.cards.bury(record)
+            self.cards.commit()
+        return events, waiting
+
+    def _content(self, change: CardChange, is_clean: CleanModel) -> Card | None:
+        """The card to be written: made anew from its folder, or the published one with what has changed."""
+        identity = identity_of(change.record, change.change)
+        if change.model is not None:
+            if not is_clean(change.model):
+                return None
+            card = make_card(self.root, change.model, identity)
+            return card if is_clean(change.model) else None
+        try:
+            published = parse(self.cards.path_of(change.record.technical_name).read_bytes())
+        except (OSError, ValidationError):
+            return None
+        return with_identity(published, identity)
+
+
+def identity_of(record: CardRecord, change: Change) -> Identity:
+    """What the daemon and the manifest say of a model."""
+    return Identity(
+        technical_name=record.technical_name,
+        model_name=record.model_name,
+        path=record.path,
+        entry_path=record.entry_path,
+        fingerprint=record.fingerprint,
+        approved_fingerprint=record.approved_fingerprint,
+        availability=record.availability.value,
+        revision=record.revision,
+        change=change.value,
+        overrides=record.overrides,
+    )
+
+
+def event_id(record: CardRecord) -> str:
+    """Names the one decision that a card's revision stands for."""
+    return f"card:{record.technical_name}:{record.revision}"
+
+
+def card_event(record: CardRecord, change: Change) -> dict[str, Any]:
+    """The journal's line for a card's revision."""
+    return {
+        "id": event_id(record),
+        "event": change.value,
+        "technical_name": record.technical_name,
+        "model_name": record.model_name,
+        "path": record.path,
+        "availability": record.availability.value,
+        "revision": record.revision,
+    }

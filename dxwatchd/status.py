@@ -1,0 +1,59 @@
+"""`status.json`: what the last pass saw and concluded, as data for commands, monitors and people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dxwatchd.core.manifest import Problem
+from dxwatchd.core.plan import FolderState, Plan
+from dxwatchd.core.reasons import Reason
+from dxwatchd.core.text import printable
+
+SCHEMA = "dxwatchd.status/v1"
+
+
+def plan_as_data(plan: Plan, manifest: str) -> dict[str, Any]:
+    """The part of `status.json` that a plan decides. manifest: the file's path, for its problems."""
+    return {
+        "folders": [folder_as_data(folder) for folder in plan.folders],
+        "problems": [problem_as_data(problem, manifest) for problem in plan.problems],
+        "held": [reason_as_data(reason) for reason in plan.held],
+    }
+
+
+def folder_as_data(folder: FolderState) -> dict[str, Any]:
+    """One folder's state, with every reason as a sentence and as its parts."""
+    model = folder.model
+    return {
+        "path": printable(folder.path, 4096),
+        "state": folder.state.value,
+        "technical_name": folder.technical_name or None,
+        "model_name": folder.model_name or None,
+        "layout": model.layout.value if model is not None else None,
+        "size": model.size if model is not None else None,
+        "reasons": [reason_as_data(reason) for reason in folder.reasons],
+        "warnings": [reason_as_data(reason) for reason in folder.warnings],
+    }
+
+
+def reason_as_data(reason: Reason) -> dict[str, str]:
+    """A reason's parts, fit to be shown, and the whole as a sentence."""
+    return {
+        "kind": reason.kind.value,
+        "file": printable(reason.file),
+        "expected": printable(reason.expected),
+        "found": printable(reason.found),
+        "remedy": printable(reason.remedy),
+        "told": printable(str(reason), 2000),
+    }
+
+
+def problem_as_data(problem: Problem, manifest: str) -> dict[str, Any]:
+    """A manifest problem's parts and the whole as a line."""
+    return {
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.message,
+        "remedy": problem.remedy,
+        "told": printable(problem.at(manifest), 2000),
+    }

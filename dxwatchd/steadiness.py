@@ -1,0 +1,36 @@
+"""A last look before something is published: is the folder still what was judged, and does nobody write to it?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dxwatchd.core.filenames import weight_format
+from dxwatchd.core.model import ModelFolder
+from dxwatchd.core.snapshot import Snapshot, Stat, basename, join, parent
+from dxwatchd.leases import has_writer
+from dxwatchd.readers.opening import stat_of
+
+
+def is_steady(root: Path, model: ModelFolder, snapshot: Snapshot) -> bool:
+    """Whether every file of `model` still has the stat of the snapshot, and no weight file has a writer."""
+    for file in model.files:
+        path = root / model.path / file.name
+        if _now(path) != _seen(snapshot, join(model.path, file.name)):
+            return False
+        if weight_format(basename(file.name)) is not None and has_writer(path):
+            return False
+    return True
+
+
+def _now(path: Path) -> Stat | None:
+    try:
+        return stat_of(os.stat(path))
+    except OSError:
+        return None
+
+
+def _seen(snapshot: Snapshot, path: str) -> Stat | None:
+    folder = snapshot.folders.get(parent(path))
+    file = folder.files.get(basename(path)) if folder is not None else None
+    return file.stat if file is not None else None

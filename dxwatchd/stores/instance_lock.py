@@ -1,0 +1,77 @@
+"""One daemon for each state directory: a lock that the kernel frees whatever way its holder ends."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lock. pid: of the process, 0 where it cannot be told; what: its command."""
+
+    pid: int
+    what: str
+
+    def __str__(self) -> str:
+        """As a message names it."""
+        return f"`{self.what}`, process {self.pid}" if self.pid else "another process"
+
+
+class Held(Exception):  # noqa: N818 - a state of affairs that the caller reports in its own words
+    """Another process holds the lock."""
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(f"held by {holder}")
+        self.holder = holder
+
+
+class InstanceLock:
+    """`daemon.lock` of a state directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def acquire(self, what: str) -> None:
+        """Take the lock for a process that calls itself `what`. Raises Held, or OSError."""
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise Held(self._written()) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "what": what}).encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give it back; the file stays, since removing it would let two in."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def holder(self) -> Holder | None:
+        """Who holds it now, looked at from outside; None where nobody does."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._written()
+        else:
+            return None
+        finally:
+            os.close(descriptor)
+
+    def _written(self) -> Holder:
+        try:
+            said = json.loads(self.path.read_bytes())
+            return Holder(int(said["pid"]), str(said["what"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return Holder(0, "")

@@ -1,0 +1,136 @@
+"""A person's changes to the manifest, made by a program: compare, exchange, verify.
+
+Comments and order stay (`tomlkit`), mode and owner too. The new text is put in place by exchanging the two
+files, so that what was replaced is known exactly: where it is not what the change was made from, somebody
+saved in between, and it goes back before the change is made again from theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AoT, Table
+
+from dxwatchd.core.manifest import parse
+from dxwatchd.stores.atomic import sync_folder
+from dxwatchd.stores.manifest_file import Changed, ManifestError, read
+
+TRIES = 50
+_RENAME_EXCHANGE = 2  # linux/fs.h
+_AT_FDCWD = -100  # fcntl.h
+
+Change = Callable[[AoT], None]
+"""Gets the tables of all entries and changes them in place. May raise ManifestError to leave all as it is."""
+
+
+def edit(path: Path, change: Change) -> None:
+    """Apply `change` to the manifest.
+
+    Raises ManifestError where the file is not valid TOML, where the change would leave it invalid, or where
+    others keep saving it; then nothing was changed.
+    """
+    target = Path(os.path.realpath(path))  # a link stays a link: what it leads to is replaced
+    for _ in range(TRIES):
+        with contextlib.suppress(Changed):
+            seen = read(target)
+            _exchange(target, seen.data, _changed(seen.text, change).encode())
+            return
+    raise ManifestError("others keep saving it", "try again in a moment")
+
+
+def _changed(text: str, change: Change) -> str:
+    before = parse(text)
+    if not before.parses:
+        problem = before.problems[0]
+        raise ManifestError(f"line {problem.line}: {problem.message}", "mend the file first")
+    crlf = "\r\n" in text
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise ManifestError(f"it cannot be read for a change: {error}", "mend the file first") from None
+    if "models" not in document:
+        document["models"] = tomlkit.aot()
+    tables = document["models"]
+    if not isinstance(tables, AoT):
+        raise ManifestError("its entries are an inline array", "write them as [[models]] tables")
+    change(tables)
+    after = tomlkit.dumps(document)
+    if not len(tables):
+        after = after.replace("models = []\n", "")
+    if crlf:
+        after = after.replace("\r\n", "\n").replace("\n", "\r\n")
+    known = {(problem.message, problem.key) for problem in before.problems}
+    worse = [problem for problem in parse(after).problems if (problem.message, problem.key) not in known]
+    if worse:
+        raise ManifestError(worse[0].message, worse[0].remedy)
+    return after
+
+
+def _exchange(target: Path, before: bytes, after: bytes) -> None:
+    """Put `after` in the place of `before`; Changed where something else lay there."""
+    if after == before:
+        return
+    aside = target.with_name(f".{target.name}.dxwatchd-{secrets.token_hex(4)}")
+    stat = target.stat()
+    try:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(after)
+            file.flush()
+            with contextlib.suppress(PermissionError):  # the group's members may not give files away
+                os.fchown(file.fileno(), stat.st_uid, stat.st_gid)
+            os.fchmod(file.fileno(), stat.st_mode & 0o7777)
+            os.fsync(file.fileno())
+        if not _swapped(aside, target):
+            # a file system that cannot exchange (some network ones): a narrow window remains
+            if target.read_bytes() != before:
+                raise Changed
+            os.rename(aside, target)
+        elif aside.read_bytes() != before:
+            _swapped(aside, target)  # theirs goes back where it was
+            raise Changed
+    except FileNotFoundError:
+        raise Changed from None
+    finally:
+        aside.unlink(missing_ok=True)
+    sync_folder(target.parent)
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _swapped(one: Path, other: Path) -> bool:
+    """Swap two names in one step (renameat2(2)); False where the file system cannot do that."""
+    if _libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS):
+        return False
+    raise OSError(code, os.strerror(code), str(other))
+
+
+def table_of(tables: AoT, technical_name: str) -> Table:
+    """The table of an entry. Raises ManifestError where there is none."""
+    for table in tables:
+        if isinstance(table, Table) and table.get("technical_name") == technical_name:
+            return table
+    raise ManifestError(
+        f'no entry has the technical name "{technical_name}"', "`dxwatchd status` shows them all"
+    )
+
+
+def put(table: Table, values: Mapping[str, Any]) -> None:
+    """Set keys of an entry; a value of None removes the key."""
+    for key, value in values.items():
+        if value is None:
+            table.pop(key, None)
+        elif table.get(key) != value:
+            table[key] = value
