@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dxwatchd.core.filenames import is_ignored_file, is_ignored_folder
-from dxwatchd.core.snapshot import SeenFile, SeenFolder, Snapshot, Stat, Trouble, join, parent
+from dxwatchd.core.snapshot import SeenFile, SeenFolder, Snapshot, Stat, Trouble, basename, join, parent
 from dxwatchd.mounts import Mount, mount_of, read_mounts
 from dxwatchd.readers.opening import stat_of
 from dxwatchd.readers.probe import is_probed, probe
@@ -72,6 +72,25 @@ class Scanner:
         else:
             for path in sorted(changed):
                 self._look_again(path, real, stop)
+        return self._snapshot()
+
+    def look_below(self, path: str, stop: Callable[[], bool] = lambda: False) -> Snapshot:
+        """Look at one folder and what is below it only; the folders above it are in the snapshot without files.
+
+        For commands that ask about one folder of a large root. Raises RootLost and Stopped like `look`.
+        """
+        self._mounts = read_mounts()
+        real = self._check_root()
+        seen: dict[tuple[int, int], str] = {}
+        links = self._walk(path, real, {}, seen, stop)
+        self._follow(links, real, {}, seen, stop)
+        above = path
+        while above and path in self.folders:
+            name, above = basename(above), parent(above)
+            self.folders[above] = SeenFolder(above, self.folders[path].stat, folders=(name,))
+        return self._snapshot()
+
+    def _snapshot(self) -> Snapshot:
         devices = {folder.stat.device for folder in self.folders.values()}
         return Snapshot(
             dict(self.folders), frozenset(device for device in devices if self._remote.get(device, True))
