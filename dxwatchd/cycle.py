@@ -80,8 +80,7 @@ class Cycle:
         self.cards = CardDirectory(self.state.cards)
         self._facts: FactsDb | None = None
         if read_only:
-            if self.state.cards.is_dir():
-                self.cards.load()
+            self.cards.look()
         else:
             settings.state_dir.mkdir(parents=True, exist_ok=True)
             remove_leftovers(settings.state_dir)

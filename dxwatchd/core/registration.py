@@ -70,7 +70,8 @@ def _first_time(entry: Entry, last_revision: int, judged: Judged) -> Outcome:
     found = judged.verdict.fingerprint
     if entry.fingerprint is not None and entry.fingerprint != found:
         return Outcome(State.DRIFTED, (_changed(entry, "since it was proposed"),), folder=entry.path)
-    if not judged.settled():
+    if entry.fingerprint is None and not judged.settled():
+        # with a fingerprint it is the very content that was at rest when it was proposed
         return Outcome(State.COPYING, (WAITING,), folder=entry.path)
     record = CardRecord(
         technical_name=entry.technical_name,
@@ -112,7 +113,7 @@ def _again(entry: Entry, card: CardRecord, judged: Judged) -> Outcome:
     )
     if approved == card:
         return Outcome(State.REGISTERED, judged.verdict.warnings, folder=entry.path)
-    if found != card.fingerprint and not judged.settled():
+    if found not in (card.fingerprint, entry.fingerprint) and not judged.settled():
         return Outcome(State.COPYING, (WAITING,), folder=entry.path)
     change = CardChange(_next(approved, card), _why(card, approved), judged.model)
     return Outcome(State.REGISTERED, judged.verdict.warnings, change, folder=entry.path)

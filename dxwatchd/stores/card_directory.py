@@ -56,12 +56,18 @@ class CardDirectory:
     damaged: list[str] = field(default_factory=list)
 
     def load(self) -> None:
-        """Read everything. Creates the folder where it is missing; OSError where that cannot be.
+        """Make the folder ready for its one writer and read everything. OSError where that cannot be."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.folder)
+        for path in self.look():
+            path.unlink(missing_ok=True)
+
+    def look(self) -> list[Path]:
+        """Read everything and change nothing. Returns the files of cards that were removed already.
 
         Afterwards `damaged` has the names of files that are no cards, which count as absent.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(self.folder)
+        leftovers: list[Path] = []
         index = _read_index(self.folder / INDEX)
         self.generation = index.generation
         self.tombstones = index.tombstones
@@ -76,11 +82,12 @@ class CardDirectory:
             name = canonical(stored.record.technical_name)
             tombstone = self.tombstones.get(name)
             if tombstone is not None and tombstone.revision > stored.record.revision:
-                path.unlink(missing_ok=True)  # the index had been written, the card not yet deleted
+                leftovers.append(path)  # the index had been written, the card not yet deleted
                 continue
             self.cards[name] = stored
             if index.digests.get(name) != stored.digest:
                 self.unindexed.append(name)
+        return leftovers
 
     def published(self) -> Published:
         """What decisions are made by."""

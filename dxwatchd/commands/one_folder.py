@@ -1,0 +1,45 @@
+"""One folder of the models root, looked at by a command: what it is, and whether it is whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dxwatchd.core.layouts import Stray, find
+from dxwatchd.core.model import ModelFolder
+from dxwatchd.core.readiness import Verdict, judge
+from dxwatchd.core.snapshot import Snapshot
+from dxwatchd.scan import RootLost, Scanner
+from dxwatchd.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What lies at or below one path. models: with their verdicts; strays: what looks like a model and is none."""
+
+    snapshot: Snapshot
+    models: tuple[tuple[ModelFolder, Verdict], ...]
+    strays: tuple[Stray, ...]
+
+
+def look(root: Path, path: str, ignore: tuple[str, ...]) -> Looked:
+    """Look at the folder at `path` below `root`. Raises RootLost."""
+    snapshot = Scanner(root, ignore, None).look_below(path)
+    found = find(snapshot, propose_checkpoints=True)
+    return Looked(
+        snapshot,
+        tuple((model, judge(model, snapshot)) for model in found.models),
+        tuple(stray for stray in found.strays if stray.path),
+    )
+
+
+def fingerprint_of(settings: Settings, path: str) -> str | None:
+    """The fingerprint of the model at `path` as it is now; None where none is whole there."""
+    try:
+        looked = look(settings.models_root, path, settings.ignore)
+    except RootLost:
+        return None
+    return next(
+        (verdict.fingerprint for model, verdict in looked.models if model.path == path and verdict.whole),
+        None,
+    )

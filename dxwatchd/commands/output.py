@@ -1,0 +1,98 @@
+"""How commands answer: tables and sentences for people, JSON for programs, problems for both."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dxwatchd.core.text import printable
+
+DONE, PROBLEMS, USAGE, CANNOT = 0, 1, 2, 3
+"""Exit codes: done, problems found, wrong usage, cannot run."""
+
+STATE_STYLES = {
+    "registered": "green",
+    "available": "green",
+    "proposed": "cyan",
+    "copying": "yellow",
+    "incomplete": "yellow",
+    "drifted": "magenta",
+    "missing": "red",
+    "conflict": "red",
+    "invalid": "red",
+    "unreadable": "red",
+    "rejected": "dim",
+}
+
+
+class CommandError(Exception):
+    """A command cannot do what it is asked. code: the exit code; remedy: what to do."""
+
+    def __init__(self, message: str, remedy: str = "", *, code: int = CANNOT) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.code = code
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The console: as wide as the terminal; wide and plain where the output goes elsewhere."""
+    made = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not made.is_terminal:
+        made = Console(stderr=stderr, highlight=False, soft_wrap=True, width=200, no_color=True)
+    return made
+
+
+def say(text: str) -> None:
+    """One line for a person, on standard output."""
+    console().print(escape(text))
+
+
+def complain(text: str) -> None:
+    """One line on standard error."""
+    console(stderr=True).print(escape(text))
+
+
+def as_json(data: Any) -> None:
+    """Data for a program."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=True) + "\n")
+
+
+def state(name: str) -> str:
+    """A state's name, in its colour."""
+    style = STATE_STYLES.get(name)
+    return f"[{style}]{name}[/]" if style else escape(name)
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str] = frozenset()
+) -> None:
+    """A table. Cells are markup: escape what comes from outside. right: columns of numbers."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    console().print(made)
+
+
+def cell(text: object) -> str:
+    """A value from outside as a cell: printable, on one line, without markup."""
+    return escape(printable(str(text), 300)) if text not in (None, "") else "–"
+
+
+def human_size(size: int | None) -> str:
+    """A size in binary units."""
+    if size is None:
+        return "–"
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    raise AssertionError(size)
