@@ -194,7 +194,7 @@ def _unusable(name: str, facts: Facts | None) -> Iterator[Reason]:
     elif isinstance(facts, Unusable) and not (facts.fault is Fault.EMPTY and name.endswith(_MAY_BE_EMPTY)):
         kind, remedy = _FAULTS[facts.fault]
         where = f"line {facts.line}: " if facts.line else ""
-        yield Reason(kind, file=name, found=f"{where}{facts.message.rstrip(".")}", remedy=remedy)
+        yield Reason(kind, file=name, found=f"{where}{facts.message.rstrip('.')}", remedy=remedy)
 
 
 def _weight_file(name: str, file: SeenFile) -> Iterator[Reason]:
