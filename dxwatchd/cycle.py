@@ -10,7 +10,8 @@ from typing import Any
 
 import structlog
 
-from dxwatchd.core.plan import Observation, Options, Plan, decide
+from dxwatchd.core.decision import decide
+from dxwatchd.core.plan import Observation, Options, Plan
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.rest import Periods, Watched
 from dxwatchd.core.snapshot import Snapshot, join
@@ -121,8 +122,12 @@ class Cycle:
         snapshot, lost = self._look(hints, stop)
         seen_at = now + time.monotonic() - began
         view = self.manifest.look(now, has_cards=bool(self.cards.cards), make=not self.read_only)
+        self.memory.moved_in = {
+            path for path in self.memory.moved_in | hints.moved_in if path in snapshot.folders
+        }
         plan = self._decide(snapshot, lost, view, (now, seen_at), accept_removals=accept_removals)
-        self._remember(plan, hints, snapshot)
+        self.memory.watched = plan.watched
+        self.memory.restless = set(plan.watched)
         if self.read_only:
             return PassResult(plan, (), plan.due, time.monotonic() - began)
         events: list[Mapping[str, Any]] = []
@@ -204,12 +209,6 @@ class Cycle:
             Periods(settings.quiet_period, settings.remote_quiet_period), settings.propose_checkpoints
         )
         return decide(seen, self.memory.watched, options, looked[0])
-
-    def _remember(self, plan: Plan, hints: Hints, snapshot: Snapshot) -> None:
-        self.memory.watched = plan.watched
-        self.memory.restless = set(plan.watched)
-        moved_in = self.memory.moved_in | hints.moved_in
-        self.memory.moved_in = {path for path in moved_in if path in snapshot.folders}
 
     def _due(self, plan: Plan, view: View, now: float, *, waits: bool) -> float | None:
         moments = [moment for moment in (plan.due, view.due) if moment is not None]

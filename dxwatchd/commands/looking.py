@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from dxwatchd.core.manifest import normal_path
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import Hints, derive
 from dxwatchd.core.readiness import Verdict
+from dxwatchd.core.reasons import Reason
 from dxwatchd.core.text import count, printable
 from dxwatchd.scan import RootLost
 from dxwatchd.settings import Settings
@@ -251,17 +253,30 @@ def _explain_model(model: ModelFolder, verdict: Verdict, told: Mapping[str, Any]
     sizes = [f"{printable(file.name, 80)} ({output.human_size(file.size)})" for file in model.files]
     more = f", and {len(sizes) - FILES_SHOWN} more" if len(sizes) > FILES_SHOWN else ""
     output.say(f"files        {', '.join(sizes[:FILES_SHOWN])}{more}")
-    reasons = list(dict.fromkeys(printable(str(reason), 2000) for reason in verdict.reasons))
+    reasons = _grouped(verdict.reasons)
     if told is not None:
-        reasons += [reason["told"] for reason in told["reasons"] if reason["told"] not in reasons]
+        own = {printable(str(reason), 2000) for reason in verdict.reasons}
+        reasons += [reason["told"] for reason in told["reasons"] if reason["told"] not in own]
     for number, reason in enumerate(reasons):
         output.say(f"{'why' if number == 0 else '':<12} {reason}")
-    for warning in verdict.warnings:
-        output.say(f"{'note':<12} {printable(str(warning), 2000)}")
+    for warning in _grouped(verdict.warnings):
+        output.say(f"{'note':<12} {warning}")
     if state == "proposed":
         output.say(f"{'next':<12} dxwatchd approve {told['technical_name'] if told else model.path}")
     elif not reasons:
         output.say(f"{'whole':<12} every promised file is there with its exact size")
+
+
+def _grouped(reasons: tuple[Reason, ...]) -> list[str]:
+    """One line for all files of which the same is to be said, each of them named."""
+    groups: dict[Reason, list[str]] = {}
+    for reason in reasons:
+        groups.setdefault(replace(reason, file=""), []).append(reason.file)
+    lines = []
+    for reason, files in groups.items():
+        named = ", ".join(printable(file) for file in files if file)
+        lines.append(f"{named}: {printable(str(reason), 2000)}" if named else printable(str(reason), 2000))
+    return lines
 
 
 def _explained(
