@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dxwatchd.core.manifest import Manifest, Problem, parse
+from dxwatchd.core.entries import Problem
+from dxwatchd.core.manifest import Manifest, parse
 from dxwatchd.stores.manifest_file import Changed, ManifestError, Read, Stamp, create, read
 
 QUIET = 0.1

@@ -12,8 +12,8 @@ import structlog
 from dxwatchd.card.sources import Identity
 from dxwatchd.card.summary import summary
 from dxwatchd.cardmaking import make_card
-from dxwatchd.core.manifest import Proposal, render
 from dxwatchd.core.plan import NewProposal
+from dxwatchd.core.proposals import Proposal, render
 from dxwatchd.core.snapshot import Snapshot
 from dxwatchd.manifest_view import View
 from dxwatchd.publishing import timestamp

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dxwatchd.core.manifest import Problem
+from dxwatchd.core.entries import Problem
 from dxwatchd.core.plan import FolderState, Plan
 from dxwatchd.core.reasons import Reason
 from dxwatchd.core.text import printable

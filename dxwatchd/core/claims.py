@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dxwatchd.core.manifest import Broken, Entry, Manifest, Problem, Status
+from dxwatchd.core.entries import Broken, Entry, Problem, Status
+from dxwatchd.core.manifest import Manifest
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import Published
 from dxwatchd.core.text import printable

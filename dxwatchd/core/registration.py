@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from dxwatchd.core.manifest import Entry
+from dxwatchd.core.entries import Entry
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.readiness import Verdict
 from dxwatchd.core.reasons import Reason, ReasonKind, State, state_of

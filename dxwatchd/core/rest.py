@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dxwatchd.core.layouts import owned_folders
 from dxwatchd.core.model import ModelFolder
+from dxwatchd.core.ownership import owned_folders
 from dxwatchd.core.snapshot import Snapshot, parent
 
 

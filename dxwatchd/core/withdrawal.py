@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dxwatchd.core.claims import Claims
-from dxwatchd.core.manifest import Entry, Manifest, Status
+from dxwatchd.core.entries import Entry, Status
+from dxwatchd.core.manifest import Manifest
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.records import CardRecord, Published

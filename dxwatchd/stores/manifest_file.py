@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dxwatchd.core.manifest import HEADER, parse
+from dxwatchd.core.manifest import parse
+from dxwatchd.core.proposals import HEADER
 from dxwatchd.stores.atomic import write_atomically
 
 MAX_SIZE = 64 * 2**20

@@ -1,0 +1,170 @@
+"""One entry of the manifest: what it holds, and every problem that one can have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any
+
+from dxwatchd.core.naming import MAX_MODEL_NAME, canonical, model_name_problem, slug, technical_name_problem
+from dxwatchd.core.text import is_text, printable
+
+
+class Status(StrEnum):
+    """What a person decided."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+OVERRIDES = frozenset(
+    {"model_usage_type", "template", "license", "license_name", "license_link", "language", "tags", "tasks"}
+    | {"pipeline_tag", "library_name", "datasets", "base_model", "base_model_relation"}
+    | {"authors", "limitations", "notes"}
+)
+"""Keys that replace what was read from the folder; the card says so."""
+
+KEYS = frozenset({"status", "technical_name", "model_name", "path", "fingerprint"}) | OVERRIDES
+
+_FINGERPRINT = re.compile(r"^sha256:[0-9a-f]{64}$")
+MAX_OVERRIDE = 10_000
+"""Characters or items of an override; more than any sane note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the manifest that a person should mend.
+
+    line, column: 1-based, 0 where there is none to tell; message: what is wrong; remedy: what to do;
+    stops: whether the entry (or, with `entry` None, the whole file) is not in force because of it.
+    """
+
+    message: str
+    remedy: str
+    line: int = 0
+    column: int = 0
+    entry: int | None = None
+    key: str = ""
+    stops: bool = True
+
+    def at(self, file: str) -> str:
+        """`FILE:LINE:COLUMN: message; remedy`, as compilers and editors write it."""
+        place = ":".join(str(part) for part in (file, self.line, self.column) if part)
+        return f"{place}: {self.message}; {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One `[[models]]` table that can be used.
+
+    number: its position in the file, from 0; overrides: what a person wants the card to say.
+    """
+
+    number: int
+    status: Status
+    technical_name: str
+    model_name: str
+    path: str
+    fingerprint: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """The canonical technical name and model name."""
+        return canonical(self.technical_name), canonical(self.model_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What is still known of an entry that cannot be used: it keeps its card and its folder from others."""
+
+    number: int
+    technical_name: str = ""
+    model_name: str = ""
+    path: str = ""
+
+
+def read_entry(number: int, table: Mapping[str, Any]) -> tuple[Entry | None, list[Problem]]:
+    problems: list[Problem] = []
+
+    def wrong(key: str, message: str, remedy: str, *, stops: bool = True) -> None:
+        problems.append(Problem(message, remedy, entry=number, key=key, stops=stops))
+
+    for key in table:
+        if key not in KEYS:
+            wrong(key, f'unknown key "{printable(key, 80)}"', near(key, KEYS), stops=False)
+    for key in ("status", "technical_name", "model_name", "path"):
+        if key not in table:
+            wrong(key, f'"{key}" is missing', f'add a line {key} = "…"')
+        elif not isinstance(table[key], str):
+            wrong(key, f'"{key}" is not a string', "put it in double quotes")
+    status = text_of(table, "status")
+    if status and status not in tuple(Status):
+        wrong("status", f'status "{printable(status, 80)}" is not known', near(status, tuple(Status)))
+    technical = text_of(table, "technical_name")
+    if isinstance(table.get("technical_name"), str) and (what := technical_name_problem(technical)):
+        better = slug(technical)
+        remedy = f'write "{better}"' if better else 'choose one such as "qwen3-8b"'
+        wrong("technical_name", f'technical_name "{printable(technical, 80)}": {what}', remedy)
+    model = text_of(table, "model_name")
+    if isinstance(table.get("model_name"), str) and (what := model_name_problem(model)):
+        remedy = f"write a name of 1 to {MAX_MODEL_NAME} printable characters"
+        wrong("model_name", f'model_name "{printable(model, 80)}": {what}', remedy)
+    path = normal_path(text_of(table, "path"))
+    if isinstance(table.get("path"), str) and (what := path_problem(path)):
+        remedy = "write the folder's path relative to the models root, with / between its parts"
+        wrong("path", f'path "{printable(path, 120)}": {what}', remedy)
+    pinned = table.get("fingerprint")
+    if pinned is not None and (not isinstance(pinned, str) or _FINGERPRINT.match(pinned) is None):
+        wrong(
+            "fingerprint",
+            "fingerprint is not sha256: and 64 hexadecimal digits",
+            "delete the line to take what is there",
+        )
+    overrides = {key: table[key] for key in sorted(OVERRIDES & table.keys())}
+    for key, value in overrides.items():
+        if not _is_override(value):
+            wrong(key, f'"{key}" is neither a string nor a list of strings', "put it in double quotes")
+    if any(problem.stops for problem in problems):
+        return None, problems
+    return Entry(number, Status(status), technical, model, path, pinned, overrides), problems
+
+
+def _is_override(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_OVERRIDE
+    return isinstance(value, list) and len(value) <= 1000 and all(isinstance(item, str) for item in value)
+
+
+def normal_path(path: str) -> str:
+    """A path without the harmless extras that people write: `./`, doubled and final slashes."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    return ("/" if path.startswith("/") else "") + "/".join(parts)
+
+
+def path_problem(path: str) -> str | None:
+    """What is wrong with an entry's path, as a sentence; None where nothing is."""
+    if not path:
+        return "it names the models root itself"
+    if path.startswith("/"):
+        return "it is absolute"
+    if ".." in path.split("/"):
+        return 'it holds ".."'
+    if not is_text(path):
+        return "it holds control characters"
+    return None
+
+
+def near(word: str, known: Mapping[str, Any] | frozenset[str] | tuple[str, ...]) -> str:
+    close = get_close_matches(word, sorted(known), n=1)
+    return f'did you mean "{close[0]}"?' if close else f"known are {', '.join(sorted(known))}"
+
+
+def text_of(table: Mapping[str, Any], key: str) -> str:
+    """The string under `key`; "" for anything else."""
+    value = table.get(key, "")
+    return value if isinstance(value, str) else ""
