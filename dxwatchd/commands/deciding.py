@@ -13,7 +13,8 @@ from dxwatchd.commands import output
 from dxwatchd.commands.one_folder import fingerprint_of
 from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError
 from dxwatchd.commands.service import ask_for_pass
-from dxwatchd.core.manifest import Entry, Manifest, Status, normal_path, parse
+from dxwatchd.core.entries import Entry, Status, normal_path
+from dxwatchd.core.manifest import Manifest, parse
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import Availability
 from dxwatchd.core.text import printable

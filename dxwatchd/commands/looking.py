@@ -17,7 +17,7 @@ from dxwatchd.commands.one_folder import Looked, look
 from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError, cell
 from dxwatchd.commands.service import read_status
 from dxwatchd.consumer import DxwatchdError, StateDirectoryNotFound, list_cards, load_card
-from dxwatchd.core.manifest import normal_path
+from dxwatchd.core.entries import normal_path
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import Hints, derive
 from dxwatchd.core.readiness import Verdict

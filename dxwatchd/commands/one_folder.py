@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dxwatchd.core.layouts import Stray, find
+from dxwatchd.core.layouts import find
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.readiness import Verdict, judge
 from dxwatchd.core.snapshot import Snapshot
+from dxwatchd.core.strays import Stray
 from dxwatchd.scan import RootLost, Scanner
 from dxwatchd.settings import Settings
 
