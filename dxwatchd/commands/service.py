@@ -36,7 +36,7 @@ def run(settings: Settings, reload: Callable[[], Settings], environ: Mapping[str
     configure(settings.log_format, settings.log_level)
     made = _make_root(settings.models_root)
     daemon = Daemon(settings, reload, environ)
-    if settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty()):
+    if settings.log_format != "json" and "JOURNAL_STREAM" not in environ:
         output.say(f"Watching  {settings.models_root}{' (just made)' if made else ''}")
         output.say(f"Manifest  {settings.manifest}")
         output.say(

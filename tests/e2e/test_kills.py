@@ -1,0 +1,136 @@
+"""Killed at any moment, the daemon ends where it would have ended undisturbed."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Place
+from tests.e2e.test_names import drop, tiny_model
+
+ROUNDS, KILLS = 5, 10  # fifty random moments
+
+
+def _scenario(place: Place) -> None:
+    """Everything that a pass can do: propose in batches, register, drift, approve again, miss, remove."""
+    for number in range(4):
+        drop(place, f"batch/m{number}", number)
+    for number in range(4):
+        place.proposed(f"batch/m{number}")
+    place.edit('status = "proposed"', 'status = "approved"')
+    for number in range(4):
+        place.registered(f"m{number}")
+    with place.manifest.open("a") as file:
+        file.write(
+            '\n[[models]]\nstatus = "approved"\ntechnical_name = "by-hand"\nmodel_name = "By Hand"\npath = "hand"\n'
+        )
+    drop(place, "hand", 9)
+    place.registered("by-hand")
+    (place.models / "batch" / "m1").rename(place.folder / "gone")
+    place.until(lambda: _availability(place, "m1") == "missing", "m1 missing")
+    (place.folder / "gone").rename(place.models / "batch" / "m1")
+    place.until(lambda: _availability(place, "m1") == "available", "m1 available")
+    tiny_model(place.folder / "other", 77)
+    (place.folder / "other" / "model.safetensors").rename(place.models / "batch" / "m2" / "model.safetensors")
+    place.until(lambda: _availability(place, "m2") == "drifted", "m2 drifted")
+    _remove_entry(place, "m3")
+    place.until(lambda: place.card("m3") is None and _availability(place, "m3") is None, "m3 removed")
+    drop(place, "last", 5)
+    place.proposed("last")
+
+
+def _availability(place: Place, name: str) -> str | None:
+    return next((line["availability"] for line in place.index() if line["technical_name"] == name), None)
+
+
+def _remove_entry(place: Place, name: str) -> None:
+    blocks = place.manifest.read_text().split("\n[[models]]\n")
+    kept = [block for block in blocks if f'technical_name = "{name}"' not in block]
+    aside = place.manifest.with_suffix(".swp")
+    aside.write_text("\n[[models]]\n".join(kept))
+    aside.rename(place.manifest)
+
+
+def _end_state(place: Place) -> dict[str, Any]:
+    """All that counts of the state directory; times and generations may differ."""
+    place.until(lambda: not (place.state / "append.pending").exists(), "the last append")
+    index = json.loads((place.state / "cards" / "index.json").read_bytes())
+    events = place.events()
+    assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+    left = [path.name for path in place.state.rglob("*") if path.name.startswith(".writing-")]
+    return {
+        "cards": {path.name: path.read_text() for path in (place.state / "cards").glob("*.json") if path.stem != "index"},
+        "models": index["models"],
+        "tombstones": index["tombstones"],
+        "entries": sorted(place.entries(), key=lambda entry: str(entry["path"])),
+        "events": sorted((event["event"], event["path"], event.get("revision", 0)) for event in events),
+        "leftovers": left,
+    }
+
+
+class _Killer:
+    """Kills and restarts a place's daemon at random moments while a scenario goes on."""
+
+    def __init__(self, place: Place, seed: int) -> None:
+        self.place = place
+        self.random = random.Random(seed)
+        self.kills = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._work)
+
+    def _work(self) -> None:
+        while not self._end.wait(self.random.uniform(0.02, 1.4)):
+            if self.kills < KILLS:
+                self.place.kill()
+                self.kills += 1
+                self.place.start(wait=False)
+
+    def __enter__(self) -> _Killer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        while self.kills < KILLS and error[0] is None:
+            time.sleep(0.05)
+        self._end.set()
+        self._thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_fifty_kills_leave_the_end_state_as_it_would_be(tmp_path: Path) -> None:
+    """Five rounds of the scenario with ten SIGKILLs each end in the cards, names and events of an undisturbed one."""
+    undisturbed = _place(tmp_path / "undisturbed")
+    undisturbed.start()
+    _scenario(undisturbed)
+    undisturbed.run("scan", code=None)
+    undisturbed.stop()
+    wanted = _end_state(undisturbed)
+    total = 0
+    for seed in range(ROUNDS):
+        place = _place(tmp_path / f"round{seed}")
+        place.start()
+        try:
+            with _Killer(place, seed) as killer:
+                _scenario(place)
+            place.run("scan", code=None)
+            total += killer.kills
+        finally:
+            if place.process is not None:
+                place.stop()
+        assert _end_state(place) == wanted, f"seed {seed}"
+    print(f"{total} kills, the same end state each time")
+    assert total == ROUNDS * KILLS
+
+
+def _place(folder: Path) -> Place:
+    folder.mkdir()
+    place = Place(folder)
+    place.options |= {"quiet_period": 0.2, "rescan_interval": 0.5}
+    return place
