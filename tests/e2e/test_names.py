@@ -87,6 +87,7 @@ def test_names_made_equal_by_hand_are_told_with_both_lines(place: Place, key: st
     place.run("scan", code=1)
     assert place.card(names["technical_name"]) == card
     assert {line["technical_name"] for line in place.index()} == {names["technical_name"], second}
-    place.edit(f'{key} = "{theirs}"\n' + ("" if key == "model_name" else ""), f'{key} = "mended"\n')
+    head, _, tail = place.manifest.read_text().rpartition(f'{key} = "{theirs}"')
+    place.manifest.write_text(f'{head}{key} = "mended"{tail}')
     place.run("scan", code=None)
     assert place.run("check")
