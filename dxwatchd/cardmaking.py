@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+import structlog
+
 from dxwatchd.card.build import build_card
 from dxwatchd.card.schema import Card
 from dxwatchd.card.sources import CardInputs, Identity, TensorInfo, wanted_documents, wanted_texts
 from dxwatchd.core.model import Kind, ModelFolder, WeightFormat, WeightSet
+from dxwatchd.core.text import printable
+from dxwatchd.log import Key
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.front_matter import FrontMatter, read_front_matter
 from dxwatchd.readers.gguf import GgufHeader
@@ -19,6 +23,8 @@ from dxwatchd.readers.json_document import read_json
 from dxwatchd.readers.opening import open_inside
 from dxwatchd.readers.safetensors import Tensor
 from dxwatchd.readers.safetensors import read_header as read_safetensors
+
+log = structlog.get_logger()
 
 MAX_TEXT = 2**20
 """Bytes of a chat template."""
@@ -30,6 +36,18 @@ def make_card(root: Path, model: ModelFolder, identity: Identity) -> Card:
     What cannot be read becomes a warning in the card: whether the folder is whole was judged before.
     """
     return build_card(read_inputs(root, model), identity)
+
+
+def try_card(root: Path, model: ModelFolder, identity: Identity) -> Card | None:
+    """The card, or None where making it fails for a reason that nobody foresaw.
+
+    One folder with content that nobody thought of must not stop all others; the log has the whole error.
+    """
+    try:
+        return make_card(root, model, identity)
+    except Exception:
+        log.exception("no card can be made of this folder", **{Key.PATH: printable(model.path)})
+        return None
 
 
 def read_inputs(root: Path, model: ModelFolder) -> CardInputs:

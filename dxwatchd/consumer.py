@@ -28,11 +28,11 @@ class DxwatchdError(Exception):
     """Base of what these functions raise. The message says what to do."""
 
 
-class StateDirectoryNotFound(DxwatchdError):
+class StateDirectoryNotFound(DxwatchdError):  # noqa: N818 - the name is what a caller catches, and says it
     """No cards were ever published in this directory."""
 
 
-class ModelNotRegistered(DxwatchdError):
+class ModelNotRegistered(DxwatchdError):  # noqa: N818 - as above
     """No card has this name. closest: the nearest registered technical name, or None."""
 
     def __init__(self, message: str, closest: str | None) -> None:
@@ -40,7 +40,7 @@ class ModelNotRegistered(DxwatchdError):
         self.closest = closest
 
 
-class CardUnreadable(DxwatchdError):
+class CardUnreadable(DxwatchdError):  # noqa: N818 - as above
     """A card is there and is not one that this version understands."""
 
 
@@ -83,7 +83,7 @@ def load_card(technical_name: str, *, state_dir: Path | str) -> Card:
             pass
         except (OSError, ValidationError) as error:
             raise CardUnreadable(
-                f'the card of "{name}" cannot be read: {_first_line(error)}; '
+                f'the card of "{name}" cannot be read: {_first_lines(error)}; '
                 "update this program's dxwatchd, or see `dxwatchd check`"
             ) from error
     raise _not_registered(technical_name, Path(state_dir))
@@ -103,23 +103,28 @@ def watch_cards(
     """Every card there is as "added", then every change as it is published, until `stop` is set.
 
     every: seconds between looks at the index, which cost one `stat` while nothing happens. A directory
-    without an index yet is waited for. Changes that follow each other faster are seen as one.
+    without an index yet is waited for, and so is a damaged index, which the daemon makes anew; nothing counts
+    as removed meanwhile. Changes that follow each other faster are seen as one.
     """
     ended = stop if stop is not None else threading.Event()
     known: dict[str, CardEntry] = {}
-    last: tuple[int, int] | None = None
+    now: dict[str, CardEntry] = {}
+    last: tuple[int, int, int] | None = None
     index = Path(state_dir) / "cards" / INDEX
     while True:
         try:
             stat = index.stat()
-            stamp = (stat.st_ino, stat.st_mtime_ns)
-            if stamp != last:
-                last = stamp
-                now = {entry.technical_name: entry for entry in list_cards(state_dir=state_dir)}
-                yield from _differences(known, now)
-                known = now
-        except (FileNotFoundError, StateDirectoryNotFound):
+            stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            now = (
+                known
+                if stamp == last
+                else {one.technical_name: one for one in list_cards(state_dir=state_dir)}
+            )
+            last = stamp
+        except (FileNotFoundError, StateDirectoryNotFound, CardUnreadable):
             pass
+        yield from _differences(known, now)
+        known = now
         if ended.wait(every):
             return
 
@@ -145,7 +150,7 @@ def _read_index(state_dir: Path) -> tuple[dict[str, Any], tuple[CardEntry, ...]]
         raise StateDirectoryNotFound(
             f"no cards were published in {state_dir}; give dxwatchd's state_dir, or approve a first model"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CardUnreadable(
             f"{path} cannot be read: {error}; the next change of a card makes it anew"
         ) from error
@@ -159,11 +164,13 @@ def _not_registered(technical_name: str, state_dir: Path) -> DxwatchdError:
     wanted = canonical(technical_name)
     for entry in entries:
         if canonical(entry.model_name) == wanted:
-            return ModelNotRegistered(
-                f'"{printable(technical_name, 80)}" is a model name; its technical name is "{entry.technical_name}"',
-                entry.technical_name,
-            )
+            shown, name = printable(technical_name, 80), entry.technical_name
+            return ModelNotRegistered(f'"{shown}" is a model name; its technical name is "{name}"', name)
     names = [entry.technical_name for entry in entries]
+    if wanted in names:
+        return CardUnreadable(
+            f'the card of "{wanted}" is gone from {state_dir / "cards"}; a restart of dxwatchd makes it anew'
+        )
     close = get_close_matches(wanted, names, n=1, cutoff=0.5)
     closest = close[0] if close else next((name for name in names if wanted and wanted in name), None)
     message = f'no model is registered as "{printable(technical_name, 80)}"'
@@ -173,5 +180,5 @@ def _not_registered(technical_name: str, state_dir: Path) -> DxwatchdError:
     return ModelNotRegistered(message, closest)
 
 
-def _first_line(error: Exception) -> str:
-    return printable(str(error).partition("\n")[0], 200)
+def _first_lines(error: Exception) -> str:
+    return printable(" ".join(str(error).split("\n")[:3]), 300)

@@ -1,4 +1,4 @@
-"""One pass: observe, decide, apply. Start-up, events, the periodic pass, edits and commands all go this way."""
+"""One pass: observe, decide, apply. Start-up, events, the periodic pass, edits and commands go this way."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from dxwatchd.core.plan import Observation, Options, Plan
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.rest import Periods, Watched
 from dxwatchd.core.snapshot import Snapshot, join
+from dxwatchd.hints import Hints
 from dxwatchd.log import Key
 from dxwatchd.manifest_view import ManifestView, View
 from dxwatchd.proposing import Proposer
@@ -29,7 +30,6 @@ from dxwatchd.stores.card_directory import CardDirectory
 from dxwatchd.stores.facts_db import FactsDb
 from dxwatchd.stores.journal import Journal
 from dxwatchd.telling import Teller
-from dxwatchd.watching import Hints
 
 RETRY = 1.0
 """Seconds until something that could not be done now is tried again."""
@@ -44,7 +44,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """What a pass did. due: when the next one is needed (monotonic seconds); trouble: why it could not write."""
+    """What a pass did.
+
+    due: when the next one is needed (monotonic seconds); trouble: why it could not write.
+    """
 
     plan: Plan
     events: tuple[Mapping[str, Any], ...]
@@ -119,6 +122,7 @@ class Cycle:
         """
         began = time.monotonic()
         trouble = "" if self.read_only else self._recover()
+        self.memory.moved_in |= hints.moved_in
         snapshot, lost = self._look(hints, stop)
         seen_at = now + time.monotonic() - began
         view = self.manifest.look(now, has_cards=bool(self.cards.cards), make=not self.read_only)

@@ -25,6 +25,9 @@ def has_writer(path: Path) -> bool | None:
     except OSError:
         return None
     try:
+        # who opens the file in the microseconds that we hold the lease makes the kernel send a signal: one
+        # that is ignored unless asked for, where SIGIO would end the process
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:

@@ -14,7 +14,7 @@ QUIET = 0.1
 """Seconds for which the file must not have changed before it is appended to: an editor may be at it."""
 
 OLD_NS = 1_000_000_000
-"""A file not written to for this many nanoseconds when first seen is quiet from the beginning."""
+"""A file not written to for this many nanoseconds when first seen is taken as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,9 @@ class ManifestView:
         try:
             if make and not has_cards:
                 create(self.path)
-            got = read(self.path)
+            got = read(self.path) if self._stamp is not None else self._first_read()
         except Changed:
-            if self._good is None:  # nothing is in force yet, which must not look like an empty manifest
-                busy = Problem("it is being written to", "nothing: it is read again in a moment")
-                return View(Manifest(), None, trouble=busy, due=now + QUIET)
-            return View(self._good, None, due=now + QUIET)
+            return self._busy(now)
         except ManifestError as error:
             return self._troubled(Problem(error.message, error.remedy))
         except OSError as error:
@@ -64,21 +61,51 @@ class ManifestView:
         if self._read is None or got.data != self._read.data:
             self._parsed = parse(got.text)
         self._read = got
+        due = self._quiet_at(got, now)
         if not self._parsed.parses:
             return self._troubled(self._parsed.problems[0], got)
         if has_cards and not got.text.strip():
             empty = "the file is empty though models are registered"
             return self._troubled(Problem(empty, "bring it back; until then every card stays"), got)
+        quiet = now >= due
+        if not quiet and self._good is not None and _loses(self._good, self._parsed):
+            return View(self._good, got, due=due)  # what is gone may only not have been written yet
         self._good = self._parsed
-        return self._settled(self._parsed, got, now)
+        return View(self._parsed, got, quiet=quiet, due=None if quiet else due)
 
-    def _settled(self, manifest: Manifest, got: Read, now: float) -> View:
+    def _first_read(self) -> Read:
+        """The file as it was found, once it has been the same for a moment. Raises as `read`."""
+        got = read(self.path)
+        if time.time_ns() - got.stamp.mtime_ns < OLD_NS:
+            time.sleep(QUIET)
+            if read(self.path).stamp != got.stamp:
+                raise Changed
+        return got
+
+    def _quiet_at(self, got: Read, now: float) -> float:
+        """From when on the file has been the same for long enough."""
         if got.stamp != self._stamp:
+            self._since = now - QUIET if self._stamp is None else now
             self._stamp = got.stamp
-            fresh = time.time_ns() - got.stamp.mtime_ns < OLD_NS
-            self._since = now if fresh else now - QUIET
-        due = self._since + QUIET
-        return View(manifest, got, quiet=now >= due, due=None if now >= due else due)
+        return self._since + QUIET
+
+    def _busy(self, now: float) -> View:
+        if self._good is None:  # nothing is in force yet, which must not look like an empty manifest
+            busy = Problem("it is being written to", "nothing: it is read again in a moment")
+            return View(Manifest(), None, trouble=busy, due=now + QUIET)
+        return View(self._good, None, due=now + QUIET)
 
     def _troubled(self, problem: Problem, got: Read | None = None) -> View:
         return View(self._good or Manifest(), got, trouble=problem)
+
+
+def _loses(before: Manifest, after: Manifest) -> bool:
+    """Whether something that was said is not said any more, as in a file that is half written."""
+    there = {entry.path: entry for entry in after.entries}
+    for entry in before.entries:
+        same = there.get(entry.path)
+        if same is None or (entry.fingerprint and not same.fingerprint):
+            return True
+        if not entry.overrides.keys() <= same.overrides.keys():
+            return True
+    return False

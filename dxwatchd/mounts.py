@@ -7,31 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCAL_KINDS = frozenset(
-    {
-        "ext2",
-        "ext3",
-        "ext4",
-        "xfs",
-        "btrfs",
-        "f2fs",
-        "zfs",
-        "bcachefs",
-        "jfs",
-        "reiserfs",
-        "nilfs2",
-        "tmpfs",
-        "ramfs",
-    }
-    | {"vfat", "exfat", "ntfs3", "iso9660", "udf", "squashfs", "erofs"}
+    {"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "jfs", "reiserfs", "nilfs2"}
+    | {"tmpfs", "ramfs", "vfat", "exfat", "ntfs3", "iso9660", "udf", "squashfs", "erofs"}
 )
-"""Kinds whose every change goes through this kernel. Any other (NFS, SMB, FUSE, overlay, unknown) counts as remote."""
+"""Kinds whose every change goes through this kernel. Any other counts as remote: NFS, SMB, FUSE, overlay."""
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One mount. identity: the kernel's number for it, another one after every new mount; point: where it is."""
+    """One mount.
+
+    identity: the kernel's number for it, another one after every new mount; point: where it is; kind: of its
+    file system.
+    """
 
     identity: int
     point: str
@@ -42,13 +32,17 @@ class Mount:
         """Whether events can be relied on."""
         return self.kind in LOCAL_KINDS
 
+    def holds(self, path: str) -> bool:
+        """Whether an absolute path without links lies at or below the mount's point."""
+        return path == self.point or path.startswith(self.point.rstrip("/") + "/")
+
 
 def parse_mountinfo(text: str) -> tuple[Mount, ...]:
     """The mounts in the text of `/proc/PID/mountinfo` (proc(5)); lines of another shape are left out."""
     mounts = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         fields = line.split(" ")
-        if "-" not in fields[6:] or not fields[0].isdigit():
+        if "-" not in fields[6:-1] or not fields[0].isdigit():
             continue
         kind = fields[fields.index("-", 6) + 1]
         mounts.append(Mount(int(fields[0]), _unescaped(fields[4]), kind))
@@ -60,11 +54,10 @@ def _unescaped(field: str) -> str:
 
 
 def mount_of(path: str, mounts: tuple[Mount, ...]) -> Mount | None:
-    """The mount that an absolute path without links lies on: the longest matching point, the latest of equals."""
+    """The mount that an absolute path without links lies on: the longest point, the latest of equals."""
     best: Mount | None = None
     for mount in mounts:
-        inside = path == mount.point or path.startswith(mount.point.rstrip("/") + "/")
-        if inside and (best is None or len(mount.point) >= len(best.point)):
+        if mount.holds(path) and (best is None or len(mount.point) >= len(best.point)):
             best = mount
     return best
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import structlog
 
 from dxwatchd.card.sources import Identity
 from dxwatchd.card.summary import summary
-from dxwatchd.cardmaking import make_card
+from dxwatchd.cardmaking import try_card
 from dxwatchd.core.plan import NewProposal
 from dxwatchd.core.proposals import Proposal, render
 from dxwatchd.core.snapshot import Snapshot
@@ -42,10 +42,12 @@ class Proposer:
         for the next pass. Raises OSError where manifest or journal cannot be written.
         """
         steady = [new for new in proposals if is_steady(self.root, new.model, snapshot)]
-        if not steady or view.read is None:
-            return [], bool(proposals)
-        block = render(tuple(self._block(new) for new in steady), date.today().isoformat())
-        events = [_event(new) for new in steady]
+        blocks = [(new, self._block(new)) for new in steady]
+        made = [(new, block) for new, block in blocks if block is not None]
+        if not made or view.read is None:
+            return [], len(steady) < len(proposals)
+        block = render(tuple(block for _, block in made), _today())
+        events = [_event(new) for new, _ in made]
         self.pending.announce(view.read, block, events)
         try:
             append(self.manifest, view.read, block)
@@ -61,7 +63,10 @@ class Proposer:
         return events, len(steady) < len(proposals)
 
     def recover(self) -> None:
-        """Finish an append that a kill or a full disk interrupted. Raises OSError."""
+        """Finish an append that a kill or a full disk interrupted. Raises OSError.
+
+        While somebody is writing to the manifest it is left for the next pass.
+        """
         pending = self.pending.read()
         if pending is None:
             return
@@ -69,6 +74,8 @@ class Proposer:
             there = complete(self.manifest, pending)
         except FileNotFoundError:
             there = False
+        except Changed:
+            return
         if there:
             told = self.journal.recent_ids()
             self._journal([dict(event) for event in pending.events if event.get("id") not in told])
@@ -78,7 +85,7 @@ class Proposer:
         # proposals have no card: they belong to the generation that is
         self.journal.append(events, time=timestamp(), generation=0)
 
-    def _block(self, new: NewProposal) -> Proposal:
+    def _block(self, new: NewProposal) -> Proposal | None:
         identity = Identity(
             technical_name=new.names.technical_name,
             model_name=new.names.model_name,
@@ -86,14 +93,22 @@ class Proposer:
             entry_path=new.model.path,
             fingerprint=new.fingerprint,
         )
+        card = try_card(self.root, new.model, identity)
+        if card is None:
+            return None
         return Proposal(
             technical_name=new.names.technical_name,
             model_name=new.names.model_name,
             path=new.model.path,
             fingerprint=new.fingerprint,
-            found=summary(make_card(self.root, new.model, identity)),
+            found=summary(card),
             rejected=new.names.rejected,
         )
+
+
+def _today() -> str:
+    """The date where the person is who reads it."""
+    return datetime.now().astimezone().date().isoformat()
 
 
 def _event(new: NewProposal) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from dxwatchd.card.build import with_identity
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import Identity
-from dxwatchd.cardmaking import make_card
+from dxwatchd.cardmaking import try_card
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import CardRecord, Change
 from dxwatchd.core.registration import CardChange
-from dxwatchd.stores.card_directory import CardDirectory
+from dxwatchd.stores.card_directory import CardDirectory, Tombstone
 from dxwatchd.stores.journal import Journal
 
 CleanModel = Callable[[ModelFolder], bool]
@@ -30,6 +30,10 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+class _NotSteady(Exception):  # noqa: N818 - caught in this module: the change waits
+    """A folder is not as it was judged any more."""
+
+
 class Publisher:
     """Writes cards and their journal for one models root and state directory."""
 
@@ -39,26 +43,37 @@ class Publisher:
         self.journal = journal
 
     def recover(self) -> int:
-        """Finish what a killed process began: journal and index of cards that were written. How many there were.
+        """Finish what a killed process began: journal and index of cards that were written. How many.
 
         An event of a generation that has no index yet was journalled already and is not repeated.
         """
-        told = {str(event.get("id", "")) for event in self.journal.after(self.cards.generation)}
-        buried = [
-            event for event in self.journal.after(self.cards.generation) if event.get("event") == "removed"
-        ]
-        if not self.cards.unindexed and not told:
+        lost = self.journal.generation > self.cards.generation + 1
+        if lost:
+            self._take_up_journal()
+        untold = self.journal.after(self.cards.generation)
+        if not self.cards.stale and not untold and not lost:
             return 0
+        told = self.journal.recent_ids() if lost else {event.get("id") for event in untold}
         written = [self.cards.cards[name] for name in self.cards.unindexed if name in self.cards.cards]
         events = [card_event(one.record, one.change) for one in written if event_id(one.record) not in told]
+        buried = [event for event in untold if event.get("event") == "removed"]
         for event in buried:
-            stored_card = self.cards.cards.get(canonical(str(event.get("technical_name", ""))))
-            if stored_card is not None and stored_card.record.revision < int(event.get("revision", 0)):
-                self.cards.bury(stored_card.record)
+            stored = self.cards.cards.get(canonical(str(event["technical_name"])))
+            if stored is not None and stored.record.revision < event["revision"]:
+                self.cards.bury(stored.record)
         self.journal.append(events, time=timestamp(), generation=self.cards.generation + 1)
         count = len(self.cards.unindexed) + len(buried)
         self.cards.commit()
         return count
+
+    def _take_up_journal(self) -> None:
+        """The index is lost: its generation and the removed cards are told by the journal."""
+        self.cards.generation = self.journal.generation
+        for event in self.journal.after(-1):
+            if event.get("event") == "removed":
+                self.cards.remember_removed(
+                    Tombstone(event["technical_name"], event["model_name"], event["path"], event["revision"])
+                )
 
     def publish(
         self,
@@ -77,23 +92,16 @@ class Publisher:
         for change in changes:
             if stop():
                 break  # what is written by now is made known, the rest is decided again at the next start
-            card = self._content(change, is_clean)
-            if card is None:
+            try:
+                card = self._content(change, is_clean)
+            except _NotSteady:
                 waiting.append(change)
+                continue
+            if card is None:
                 continue
             self.cards.write(change.record, change.change, dump(card))
             events.append(card_event(change.record, change.change))
-        for record in withdrawals:
-            events.append(
-                {
-                    "id": f"removed:{record.technical_name}:{record.revision + 1}",
-                    "event": "removed",
-                    "technical_name": record.technical_name,
-                    "model_name": record.model_name,
-                    "path": record.path,
-                    "revision": record.revision + 1,
-                }
-            )
+        events.extend(_removed_event(record) for record in withdrawals)
         if events:
             self.journal.append(events, time=timestamp(), generation=self.cards.generation + 1)
             for record in withdrawals:
@@ -102,13 +110,18 @@ class Publisher:
         return events, waiting
 
     def _content(self, change: CardChange, is_clean: CleanModel) -> Card | None:
-        """The card to be written: made anew from its folder, or the published one with what has changed."""
+        """The card to be written: made anew from its folder, or the published one with what has changed.
+
+        None where it cannot be made. Raises _NotSteady.
+        """
         identity = identity_of(change.record, change.change)
         if change.model is not None:
             if not is_clean(change.model):
-                return None
-            card = make_card(self.root, change.model, identity)
-            return card if is_clean(change.model) else None
+                raise _NotSteady
+            card = try_card(self.root, change.model, identity)
+            if not is_clean(change.model):
+                raise _NotSteady
+            return card
         try:
             published = parse(self.cards.path_of(change.record.technical_name).read_bytes())
         except (OSError, ValidationError):
@@ -147,4 +160,16 @@ def card_event(record: CardRecord, change: Change) -> dict[str, Any]:
         "path": record.path,
         "availability": record.availability.value,
         "revision": record.revision,
+    }
+
+
+def _removed_event(record: CardRecord) -> dict[str, Any]:
+    """The journal's line for a card that goes."""
+    return {
+        "id": f"removed:{record.technical_name}:{record.revision + 1}",
+        "event": "removed",
+        "technical_name": record.technical_name,
+        "model_name": record.model_name,
+        "path": record.path,
+        "revision": record.revision + 1,
     }

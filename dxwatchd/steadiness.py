@@ -1,4 +1,4 @@
-"""A last look before something is published: is the folder still what was judged, and does nobody write to it?"""
+"""A last look before something is published: is the folder what was judged, and does nobody write to it?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def is_steady(root: Path, model: ModelFolder, snapshot: Snapshot) -> bool:
         path = root / model.path / file.name
         if _now(path) != _seen(snapshot, join(model.path, file.name)):
             return False
-        if weight_format(basename(file.name)) is not None and has_writer(path):
+        if weight_format(basename(file.name)) is not None and has_writer(Path(os.path.realpath(path))):
             return False
     return True
 

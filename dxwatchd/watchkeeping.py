@@ -7,15 +7,16 @@ used-up watch limit, a file system whose changes others make. Each is found here
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from dxwatchd.hints import HintBox
 from dxwatchd.log import Key
-from dxwatchd.mounts import mount_of, read_mounts
-from dxwatchd.watching import WATCH_LIMIT_REMEDY, HintBox, Watcher, WatchError
+from dxwatchd.mounts import Mount, mount_of, read_mounts
+from dxwatchd.watching import WATCH_LIMIT_REMEDY, Watcher, WatchError
 
 log = structlog.get_logger()
 
@@ -35,7 +36,7 @@ class _Identity:
     path: str
     device: int
     inode: int
-    mount: int
+    mounts: tuple[Mount, ...]
 
 
 class Watchkeeper:
@@ -50,10 +51,11 @@ class Watchkeeper:
         self._watcher: Watcher | None = None
         self._watched: _Identity | None = None
         self._overflows = 0
-        self._rebuilt_for = -1
+        self._missed: frozenset[str] = frozenset()
+        self._given_up: frozenset[str] = frozenset()
 
-    def tend(self, folders: int) -> bool:
-        """Look after the watch; start it anew where it is deaf. folders: how many the last pass walked.
+    def tend(self, folders: Iterable[str]) -> bool:
+        """Look after the watch; start it anew where it is deaf. folders: those that the last pass walked.
 
         True where the watch was started anew, so that everything is to be looked at.
         """
@@ -63,23 +65,11 @@ class Watchkeeper:
         if now is None:
             self.stop()
             found.append(Weakness(f"{self._root} is not there", "bring it back or mount it"))
-        elif self._is_deaf(now):
-            renewed = self._renew(now, found)
-        elif self._watcher is not None and self._watcher.watch_count() < folders:
-            # subfolders that came in a rush were missed, or the limit is reached: once more, then no more for
-            # this number of folders
-            if self._rebuilt_for != folders:
-                self._rebuilt_for = folders
+        else:
+            if self._is_deaf(now):
                 renewed = self._renew(now, found)
-            missed = folders - self.watch_count()
-            if missed > 0:
-                found.append(
-                    Weakness(
-                        f"the kernel does not watch {missed:,} of {folders:,} folders", WATCH_LIMIT_REMEDY
-                    )
-                )
-        if now is not None:
-            found.extend(_far_away(now.path))
+            renewed = self._tend_missed(now, folders, found) or renewed
+            found.extend(_far_away(now))
         self._tell(tuple(found))
         return renewed
 
@@ -91,13 +81,32 @@ class Watchkeeper:
             )
         return overflowed or self._watcher is None or now != self._watched or not self._watcher.is_listening()
 
+    def _tend_missed(self, now: _Identity, folders: Iterable[str], found: list[Weakness]) -> bool:
+        """Folders that came in a rush may be missed for good: once anew, then no more for the same ones.
+
+        One that was missed only this time is about to be watched: its event has not been read yet.
+        """
+        missed = self._unwatched(folders)
+        again, self._missed = missed & self._missed, missed
+        renewed = False
+        if not again <= self._given_up:
+            renewed = self._renew(now, found)
+            again = self._unwatched(again)
+        self._given_up = again
+        if again:
+            what = f"the kernel does not watch {len(again):,} of the folders, as {min(again)!r}"
+            found.append(Weakness(what, WATCH_LIMIT_REMEDY))
+        return renewed
+
+    def _unwatched(self, folders: Iterable[str]) -> frozenset[str]:
+        return self._watcher.unwatched(folders) if self._watcher is not None else frozenset()
+
     def _renew(self, now: _Identity, found: list[Weakness]) -> bool:
         self.stop()
         watcher = Watcher(self._root, self._manifest, self._requests, self.box)
         try:
             watcher.start()
         except WatchError as error:
-            watcher.stop()
             found.append(Weakness(str(error), error.remedy))
             return False
         self._watcher, self._watched = watcher, now
@@ -109,18 +118,16 @@ class Watchkeeper:
             self._watcher.stop()
         self._watcher, self._watched = None, None
 
-    def watch_count(self) -> int:
-        """How many folders the kernel watches."""
-        return self._watcher.watch_count() if self._watcher is not None else 0
-
     def _identity(self) -> _Identity | None:
         try:
             real = os.path.realpath(self._root, strict=True)
             stat = os.stat(real)
         except OSError:
             return None
-        mount = mount_of(real, read_mounts())
-        return _Identity(real, stat.st_dev, stat.st_ino, mount.identity if mount is not None else 0)
+        mounts = read_mounts()
+        own = mount_of(real, mounts)
+        below = tuple(mount for mount in mounts if mount.point.startswith(real.rstrip("/") + "/"))
+        return _Identity(real, stat.st_dev, stat.st_ino, below if own is None else (own, *below))
 
     def _tell(self, found: tuple[Weakness, ...]) -> None:
         for weakness in found:
@@ -134,14 +141,15 @@ class Watchkeeper:
         self.weaknesses = found
 
 
-def _far_away(real: str) -> list[Weakness]:
-    mount = mount_of(real, read_mounts())
-    if mount is not None and mount.is_local:
-        return []
-    kind = mount.kind if mount is not None else "unknown"
+def _far_away(now: _Identity) -> list[Weakness]:
+    """Of the root and of every mount below it that others may change without an event."""
+    kinds = {mount.kind: mount.point for mount in now.mounts if not mount.is_local}
+    if not now.mounts:
+        kinds["unknown"] = now.path
     return [
         Weakness(
-            f"{real} is on a file system of kind {kind}, which may send no events",
+            f"{point} is a file system of kind {kind}, which may send no events",
             "nothing to do, unless new models must be seen faster: then shorten rescan_interval",
         )
+        for kind, point in sorted(kinds.items())
     ]

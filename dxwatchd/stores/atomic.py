@@ -11,20 +11,27 @@ TEMPORARY_PREFIX = ".writing-"
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace `path` by a file with `data`: write aside, fsync, rename, fsync of the folder.
 
-    mode: of the new file, before the umask. Raises OSError where the disk is full or the folder not writable;
-    then the old file is untouched and nothing is left behind.
+    mode: of the new file, before the umask. For one writer at a time. Raises OSError where the disk is full
+    or the folder not writable; then the old file is untouched and nothing is left behind.
     """
     aside = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
+    aside.unlink(missing_ok=True)  # of a killed writer; with O_EXCL no link is ever written through
     try:
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_new(aside, data, mode=mode)
         os.rename(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_new(path: Path, data: bytes, *, mode: int) -> None:
+    """Make a file that was not there, and have its content on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class CardDirectory:
     unindexed: list[str] = field(default_factory=list)
     """Names whose card is newer than the index: just written, or by a process that was killed in between."""
     damaged: list[str] = field(default_factory=list)
+    stale: bool = False
+    """The index does not say what the cards say, for whatever reason."""
 
     def load(self) -> None:
         """Make the folder ready for its one writer and read everything. OSError where that cannot be."""
@@ -70,8 +72,8 @@ class CardDirectory:
         leftovers: list[Path] = []
         index = _read_index(self.folder / INDEX)
         self.generation = index.generation
-        self.tombstones = index.tombstones
-        self.cards, self.unindexed, self.damaged = {}, [], []
+        self.tombstones = dict(index.tombstones)
+        self.cards, self.unindexed, self.damaged, self.stale = {}, [], [], False
         for path in sorted(self.folder.glob("*.json")):
             if path.name == INDEX:
                 continue
@@ -85,8 +87,13 @@ class CardDirectory:
                 leftovers.append(path)  # the index had been written, the card not yet deleted
                 continue
             self.cards[name] = stored
-            if index.digests.get(name) != stored.digest:
+            if name not in index.lines or index.lines[name].digest != stored.digest:
                 self.unindexed.append(name)
+        for name, line in index.lines.items():
+            if name not in self.cards:  # deleted or damaged by others: its revisions still count on
+                self.tombstones[name] = line.tombstone
+                self.stale = True
+        self.stale = self.stale or bool(self.unindexed)
         return leftovers
 
     def published(self) -> Published:
@@ -104,18 +111,12 @@ class CardDirectory:
         """The file of a card."""
         return self.folder / f"{technical_name}.json"
 
-    def read(self, technical_name: str) -> dict[str, Any]:
-        """A card's JSON. Raises OSError or ValueError where it cannot be read."""
-        data = json.loads(self.path_of(technical_name).read_bytes())
-        if not isinstance(data, dict):
-            raise ValueError("a card is a JSON object")
-        return data
-
     def write(self, record: CardRecord, change: Change, data: bytes) -> None:
         """Write one card's file; the index follows with `commit`."""
         write_atomically(self.path_of(record.technical_name), data)
         name = canonical(record.technical_name)
         self.cards[name] = Stored(record, change, digest_of(data))
+        self.stale = True
         if name not in self.unindexed:
             self.unindexed.append(name)
 
@@ -125,33 +126,31 @@ class CardDirectory:
         tombstone = Tombstone(record.technical_name, record.model_name, record.path, record.revision + 1)
         self.cards.pop(name, None)
         self.tombstones[name] = tombstone
+        self.stale = True
         return tombstone
+
+    def remember_removed(self, tombstone: Tombstone) -> None:
+        """Take up a removal that only the journal still tells of."""
+        name = canonical(tombstone.technical_name)
+        known = self.tombstones.get(name)
+        if name not in self.cards and (known is None or known.revision < tombstone.revision):
+            self.tombstones[name] = tombstone
 
     def commit(self) -> None:
         """Write the index with the next generation, then delete the files of buried cards."""
-        models = [self._line(stored) for _, stored in sorted(self.cards.items())]
-        dead = [
-            {
-                "technical_name": tombstone.technical_name,
-                "model_name": tombstone.model_name,
-                "path": tombstone.path,
-                "revision": tombstone.revision,
-            }
-            for name, tombstone in sorted(self.tombstones.items())
-            if name not in self.cards
-        ]
+        dead = [tombstone for name, tombstone in sorted(self.tombstones.items()) if name not in self.cards]
         index = {
             "schema": INDEX_SCHEMA,
             "generation": self.generation + 1,
-            "models": models,
-            "tombstones": dead,
+            "models": [self._line(stored) for _, stored in sorted(self.cards.items())],
+            "tombstones": [asdict(tombstone) for tombstone in dead],
         }
         write_atomically(self.folder / INDEX, (json.dumps(index, indent=1) + "\n").encode())
         self.generation += 1
         self.unindexed = []
-        for name, tombstone in self.tombstones.items():
-            if name not in self.cards:
-                self.path_of(tombstone.technical_name).unlink(missing_ok=True)
+        self.stale = False
+        for tombstone in dead:
+            self.path_of(tombstone.technical_name).unlink(missing_ok=True)
         sync_folder(self.folder)
 
     def _line(self, stored: Stored) -> dict[str, Any]:
@@ -178,26 +177,34 @@ def read_stored(path: Path) -> Stored | None:
         raw = path.read_bytes()
         card = json.loads(raw)
         record = CardRecord(
-            technical_name=card["technical_name"],
-            model_name=card["model_name"],
-            path=card["path"],
-            entry_path=card["entry_path"],
-            fingerprint=card["fingerprint"],
+            technical_name=_text(card["technical_name"]),
+            model_name=_text(card["model_name"]),
+            path=_text(card["path"]),
+            entry_path=_text(card["entry_path"]),
+            fingerprint=_text(card["fingerprint"]),
             approved_fingerprint=card["approved_fingerprint"],
             availability=Availability(card["availability"]),
-            revision=int(card["revision"]),
+            revision=_number(card["revision"]),
             overrides=dict(card["overrides"]),
         )
         return Stored(record, Change(card["change"]), digest_of(raw))
-    except (OSError, ValueError, KeyError, TypeError):
+    except _DAMAGE:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What the index says of a card."""
+
+    digest: str
+    tombstone: Tombstone
 
 
 @dataclass(frozen=True, slots=True)
 class _Index:
     generation: int = 0
-    digests: Mapping[str, str] = field(default_factory=dict)
-    tombstones: dict[str, Tombstone] = field(default_factory=dict)
+    lines: Mapping[str, _Line] = field(default_factory=dict)
+    tombstones: Mapping[str, Tombstone] = field(default_factory=dict)
 
 
 def _read_index(path: Path) -> _Index:
@@ -205,17 +212,37 @@ def _read_index(path: Path) -> _Index:
     try:
         data = json.loads(path.read_bytes())
         return _Index(
-            int(data["generation"]),
-            {canonical(line["technical_name"]): line["digest"] for line in data["models"]},
-            {canonical(dead.technical_name): dead for dead in _tombstones(data["tombstones"])},
+            _number(data["generation"]),
+            {
+                canonical(line["technical_name"]): _Line(_text(line["digest"]), _tombstone(line))
+                for line in data["models"]
+            },
+            {canonical(line["technical_name"]): _tombstone(line) for line in data["tombstones"]},
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except _DAMAGE:
         return _Index()
 
 
-def _tombstones(lines: Iterable[Mapping[str, Any]]) -> Iterable[Tombstone]:
-    empty = Tombstone("", "", "", 0)
-    return (
-        replace(empty, **{key: line[key] for key in ("technical_name", "model_name", "path", "revision")})
-        for line in lines
+def _tombstone(line: Mapping[str, Any]) -> Tombstone:
+    return Tombstone(
+        _text(line["technical_name"]),
+        _text(line["model_name"]),
+        _text(line["path"]),
+        _number(line["revision"]),
     )
+
+
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, RecursionError)
+"""What reading a damaged file raises; RecursionError for a hostile one."""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("not a number")
+    return value

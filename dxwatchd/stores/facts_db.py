@@ -31,13 +31,14 @@ class FactsDb:
     """The cache of one state directory. All calls come from one thread at a time."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the cache. Raises OSError or sqlite3.Error only where no file can be made there."""
+        """Open or make the cache; where no file can be made there, it lasts as long as this process."""
         self.path = path
+        self._connection: sqlite3.Connection | None = None
+        self._on_disk = True
         try:
             self._connection = self._open()
         except sqlite3.Error:
-            self._throw_away()
-            self._connection = self._open()
+            self._renew()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
@@ -62,10 +63,11 @@ class FactsDb:
     def folder(self, path: str) -> Mapping[str, SeenFile]:
         """What is remembered of a folder's files, by name. Empty where the cache is damaged."""
         try:
-            rows = self._connection.execute(
-                "SELECT name, stat, hole, facts FROM facts WHERE folder = ?",
-                (_key(path),),
-            ).fetchall()
+            rows = (
+                self._now()
+                .execute("SELECT name, stat, hole, facts FROM facts WHERE folder = ?", (_key(path),))
+                .fetchall()
+            )
         except sqlite3.Error:
             self._renew()
             return {}
@@ -90,27 +92,39 @@ class FactsDb:
             if file.stat is not None and file.facts is not None
         ]
         try:
-            self._connection.execute("BEGIN")
-            self._connection.execute("DELETE FROM facts WHERE folder = ?", (_key(folder),))
-            self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)", rows)
-            self._connection.execute("COMMIT")
+            connection = self._now()
+            connection.execute("BEGIN")
+            connection.execute("DELETE FROM facts WHERE folder = ?", (_key(folder),))
+            connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)", rows)
+            connection.execute("COMMIT")
         except sqlite3.Error:
             self._renew()
 
+    def _now(self) -> sqlite3.Connection:
+        """The cache as it lies there now: one that somebody deleted is made anew. Raises sqlite3.Error."""
+        if self._connection is None:
+            raise sqlite3.ProgrammingError("the cache is closed")
+        if self._on_disk and not self.path.exists():
+            self._renew()
+        return self._connection
+
     def _renew(self) -> None:
-        """The cache is damaged or full: begin anew, and go on without it if even that fails."""
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.close()
+        """The cache is damaged, gone or full: begin anew, and go on in memory if even that fails."""
+        self.close()
         try:
             self._throw_away()
             self._connection = self._open()
         except (OSError, sqlite3.Error):
+            self._on_disk = False
             self._connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
             self._connection.execute(_TABLE)
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
 
 
 def _key(text: str) -> bytes:

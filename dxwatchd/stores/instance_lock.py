@@ -5,8 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+PATIENCE = 0.2
+"""Seconds for which a lock that is held is asked for again: somebody may only be looking at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,25 @@ class InstanceLock:
         """Take the lock for a process that calls itself `what`. Raises Held, or OSError."""
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            self._take(descriptor)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "what": what}).encode(), 0)
+        except BaseException:
             os.close(descriptor)
-            raise Held(self._written()) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "what": what}).encode(), 0)
+            raise
         self._descriptor = descriptor
+
+    def _take(self, descriptor: int) -> None:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise Held(self._written()) from None
+                time.sleep(PATIENCE / 20)
+            else:
+                return
 
     def release(self) -> None:
         """Give it back; the file stays, since removing it would let two in."""

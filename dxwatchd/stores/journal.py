@@ -1,11 +1,12 @@
 """`events.jsonl`: every decision, one JSON object a line, in order, each exactly once.
 
 An event belongs to a generation of the card index: it is appended after its card was written and before that
-index is. A daemon killed in between finds the events of the generation that never was, and does not repeat them.
+index is. A daemon killed in between finds the events of the generation that never was, and repeats none.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -41,11 +42,16 @@ class Journal:
             event = _parsed(line)
             if event is not None:
                 self._recent.append(event)
-                self._sequence = max(self._sequence, int(event.get("sequence", 0)))
+                self._sequence = max(self._sequence, event["sequence"])
 
     def after(self, generation: int) -> list[dict[str, Any]]:
         """Events of generations later than `generation`: journalled, but never committed to an index."""
-        return [event for event in self._recent if int(event.get("generation", 0)) > generation]
+        return [event for event in self._recent if event["generation"] > generation]
+
+    @property
+    def generation(self) -> int:
+        """The latest generation that an event belongs to; 0 where there is none."""
+        return max((event["generation"] for event in self._recent), default=0)
 
     def recent_ids(self) -> frozenset[str]:
         """The ids of the events read back at start and of those appended since."""
@@ -69,7 +75,7 @@ class Journal:
             try:
                 written = os.write(descriptor, data)
                 if written != len(data):
-                    raise OSError(28, "the disk is full", str(self.path))
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
                 os.fsync(descriptor)
             except OSError:
                 os.ftruncate(descriptor, size)  # never half a batch
@@ -81,8 +87,12 @@ class Journal:
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
+    """One event; None where the line is none of ours."""
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) else None
+    if not isinstance(event, dict):
+        return None
+    numbered = all(isinstance(event.get(key), int) for key in ("sequence", "generation"))
+    return event if numbered else None

@@ -12,6 +12,7 @@ import ctypes
 import errno
 import os
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,13 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Table
 
 from dxwatchd.core.manifest import parse
+from dxwatchd.leases import has_writer
 from dxwatchd.stores.atomic import sync_folder
 from dxwatchd.stores.manifest_file import Changed, ManifestError, read
 
 TRIES = 50
+PAUSE = 0.02
+"""Seconds between tries: whoever has the file open is at it for a moment."""
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # fcntl.h
 
@@ -40,9 +44,12 @@ def edit(path: Path, change: Change) -> None:
     """
     target = Path(os.path.realpath(path))  # a link stays a link: what it leads to is replaced
     for _ in range(TRIES):
-        with contextlib.suppress(Changed):
+        try:
             seen = read(target)
             _exchange(target, seen.data, _changed(seen.text, change).encode())
+        except Changed:
+            time.sleep(PAUSE)
+        else:
             return
     raise ManifestError("others keep saving it", "try again in a moment")
 
@@ -52,7 +59,7 @@ def _changed(text: str, change: Change) -> str:
     if not before.parses:
         problem = before.problems[0]
         raise ManifestError(f"line {problem.line}: {problem.message}", "mend the file first")
-    crlf = "\r\n" in text
+    crlf = "\r\n" in text and text.count("\r\n") == text.count("\n")
     try:
         document = tomlkit.parse(text)
     except TOMLKitError as error:
@@ -80,28 +87,53 @@ def _exchange(target: Path, before: bytes, after: bytes) -> None:
     if after == before:
         return
     aside = target.with_name(f".{target.name}.dxwatchd-{secrets.token_hex(4)}")
-    stat = target.stat()
     try:
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(after)
-            file.flush()
-            with contextlib.suppress(PermissionError):  # the group's members may not give files away
-                os.fchown(file.fileno(), stat.st_uid, stat.st_gid)
-            os.fchmod(file.fileno(), stat.st_mode & 0o7777)
-            os.fsync(file.fileno())
-        if not _swapped(aside, target):
+        if has_writer(target):
+            raise Changed
+        ours = _write_like(aside, after, target.stat())
+        if _swapped(aside, target):
+            if not _is_settled(aside, before):
+                _give_back(aside, target, ours)
+                raise Changed
+        else:
             # a file system that cannot exchange (some network ones): a narrow window remains
             if target.read_bytes() != before:
                 raise Changed
             os.rename(aside, target)
-        elif aside.read_bytes() != before:
-            _swapped(aside, target)  # theirs goes back where it was
-            raise Changed
     except FileNotFoundError:
         raise Changed from None
     finally:
         aside.unlink(missing_ok=True)
     sync_folder(target.parent)
+
+
+def _write_like(path: Path, data: bytes, like: os.stat_result) -> int:
+    """Make a file with the owner and mode of another one. Returns its inode."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        for owner, group in ((-1, like.st_gid), (like.st_uid, -1)):
+            with contextlib.suppress(PermissionError):  # the group's members may not give files away
+                os.fchown(file.fileno(), owner, group)
+        os.fchmod(file.fileno(), like.st_mode & 0o7777)
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_ino
+
+
+def _is_settled(replaced: Path, before: bytes) -> bool:
+    """Whether what was replaced is what the change was made from, and nobody is about to write to it."""
+    return not has_writer(replaced) and replaced.read_bytes() == before
+
+
+def _give_back(aside: Path, target: Path, ours: int) -> None:
+    """Put what was replaced back in its place, or what somebody saved there meanwhile: never ours."""
+    known = {ours}
+    for _ in range(TRIES):
+        known.add(aside.stat().st_ino)
+        _swapped(aside, target)
+        if aside.stat().st_ino in known:
+            return  # what lay there is ours, or was superseded by what lies there now
+        # somebody saved between the two exchanges: that is the newest, and goes back
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -12,14 +12,16 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from dxwatchd.core.manifest import parse
 from dxwatchd.core.proposals import HEADER
-from dxwatchd.stores.atomic import write_atomically
+from dxwatchd.stores.atomic import TEMPORARY_PREFIX, sync_folder, write_atomically, write_new
 
 MAX_SIZE = 64 * 2**20
 """Bytes; ten thousand entries take three million."""
@@ -96,11 +98,27 @@ def read(path: Path) -> Read:
 
 
 def create(path: Path) -> bool:
-    """Make a manifest that explains itself, unless one is there. True where it was made. Raises OSError."""
-    if path.exists():
+    """Make a manifest that explains itself, unless one is there. True where it was made. Raises OSError.
+
+    What somebody else puts there at the same moment stays, and so does a link that leads nowhere.
+    """
+    if os.path.lexists(path):
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, HEADER.encode(), mode=0o664)
+    aside = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{path.name}")
+    try:
+        write_new(aside, HEADER.encode(), mode=0o664)
+        try:
+            os.link(aside, path)  # unlike a rename it replaces nothing
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            write_new(path, HEADER.encode(), mode=0o664)
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink(missing_ok=True)
+    sync_folder(path.parent)
     return True
 
 
@@ -113,19 +131,29 @@ def append(path: Path, seen: Read, block: str) -> None:
     glue = "" if not seen.data or seen.data.endswith(b"\n") else "\n"
     if not parse(seen.text + glue + block).parses:
         raise ManifestError("blocks cannot be appended to it", "write its entries as [[models]] tables")
-    with open(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), "r+b", buffering=0) as file:
-        if Stamp.of(os.fstat(file.fileno())) != seen.stamp or Stamp.of(os.stat(path)) != seen.stamp:
-            raise Changed
-        data = (glue + block).encode()
-        written = os.write(file.fileno(), data)
-        if written != len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        os.fsync(file.fileno())
+    with _opened(path) as file:
+        _append_to(file, path, seen.stamp, (glue + block).encode())
+
+
+def _opened(path: Path) -> FileIO:
+    return FileIO(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), "r+b")
+
+
+def _append_to(file: FileIO, path: Path, stamp: Stamp, data: bytes) -> None:
+    """One write at the end of the file, if it still is what `stamp` says. Raises Changed, OSError."""
+    if Stamp.of(os.fstat(file.fileno())) != stamp or Stamp.of(os.stat(path)) != stamp:
+        raise Changed
+    if os.write(file.fileno(), data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    os.fsync(file.fileno())
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An append that was begun. base: SHA-256 of what the file held before; events: to be journalled with it."""
+    """An append that was begun.
+
+    base_size, base: bytes and SHA-256 of what the file held before; events: to be journalled with the block.
+    """
 
     base_size: int
     base: str
@@ -153,7 +181,8 @@ class PendingFile:
         """What was announced and not done; None where nothing was, or where it cannot be read."""
         try:
             plain = json.loads(self.path.read_bytes())
-            return Pending(plain["base_size"], plain["base"], plain["block"], tuple(plain["events"]))
+            size, base, block = int(plain["base_size"]), plain["base"], str(plain["block"])
+            return Pending(size, base, block, tuple(plain["events"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -167,25 +196,25 @@ def complete(path: Path, pending: Pending) -> bool:
     """Finish a torn append. True where the block is in the file now, False where nothing of it ever was.
 
     Only appends, and only where the file is exactly what it was plus the beginning of the block: whatever
-    else a person made of it is theirs. Raises OSError where it cannot be written.
+    else a person made of it is theirs. Raises Changed where it is being written to, and OSError where it
+    cannot be written.
     """
-    with open(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), "r+b", buffering=0) as file:
-        data = file.read(MAX_SIZE) or b""
-        base = data[: pending.base_size]
-        block = pending.block.encode()
+    block = pending.block.encode()
+    with _opened(path) as file:
+        stamp = Stamp.of(os.fstat(file.fileno()))
+        data = file.read(MAX_SIZE + 1) or b""
+        base, rest = data[: pending.base_size], data[pending.base_size :]
         if hashlib.sha256(base).hexdigest() == pending.base:
-            rest = data[pending.base_size :]
-            rest = rest[1:] if base and not base.endswith(b"\n") and rest.startswith(b"\n") else rest
+            if base and not base.endswith(b"\n"):
+                rest = rest.removeprefix(b"\n")
             if not rest:
                 return False
             if block.startswith(rest) and len(rest) < len(block):
-                os.write(file.fileno(), block[len(rest) :])
-                os.fsync(file.fileno())
+                _append_to(file, path, stamp, block[len(rest) :])
                 return True
             if rest.startswith(block):
                 return True
-    text = data.decode(errors="replace")
-    return _holds(text, pending)
+    return _holds(data.decode(errors="replace"), pending)
 
 
 def _holds(text: str, pending: Pending) -> bool:

@@ -1,0 +1,113 @@
+"""One folder of the models root, listed: files with their stats, subfolders, and where links lead."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import stat as stat_module
+from dataclasses import dataclass, field
+
+from dxwatchd.core.filenames import is_ignored_file, is_ignored_folder
+from dxwatchd.core.snapshot import Stat, Trouble
+from dxwatchd.readers.opening import stat_of
+
+CACHE_MARK = "CACHEDIR.TAG"
+"""A folder with a file of this name is a cache (https://bford.info/cachedir/): nothing in it is looked at."""
+
+
+@dataclass(slots=True)
+class Listed:
+    """What one folder holds.
+
+    files: name, stat (None with a trouble) and trouble of each; folders: names of real subfolders;
+    links: names of links to folders inside the root, with the absolute target; has_file_links: a link leads
+    to a file or to nothing, so that the folder may change without an event of its own.
+    """
+
+    stat: Stat
+    trouble: Trouble | None = None
+    files: list[tuple[str, Stat | None, Trouble | None]] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
+    has_file_links: bool = False
+
+
+class Lister:
+    """Lists folders below `real`, the models root with its links resolved."""
+
+    def __init__(self, real: str, ignore: tuple[str, ...]) -> None:
+        self._real = real
+        self._below = real.rstrip("/") + "/"
+        self._ignore = ignore
+
+    def list(self, absolute: str) -> Listed | None:
+        """The folder at `absolute`, a path without links; None where no folder is there any more."""
+        try:
+            status = os.lstat(absolute)
+            if not stat_module.S_ISDIR(status.st_mode):
+                return None
+            with os.scandir(absolute) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError:
+            return Listed(_stat_or_nothing(absolute), Trouble.UNREADABLE)
+        listed = Listed(stat_of(status))
+        if absolute != self._real and any(entry.name == CACHE_MARK for entry in found):
+            return listed
+        for entry in found:
+            if not self._is_ignored(entry.name):
+                self._take(entry, listed)
+        return listed
+
+    def _is_ignored(self, name: str) -> bool:
+        return any(fnmatch.fnmatchcase(name, rule) for rule in self._ignore)
+
+    def _take(self, entry: os.DirEntry[str], listed: Listed) -> None:
+        name = entry.name
+        try:
+            if entry.is_symlink():
+                self._take_link(entry, listed)
+            elif entry.is_dir(follow_symlinks=False):
+                if not is_ignored_folder(name):
+                    listed.folders.append(name)
+            elif not is_ignored_file(name):
+                listed.files.append((name, *_file(entry.stat(follow_symlinks=False))))
+        except FileNotFoundError:
+            return  # gone between listing and look
+        except OSError:
+            listed.files.append((name, None, Trouble.UNREADABLE))
+
+    def _take_link(self, entry: os.DirEntry[str], listed: Listed) -> None:
+        name = entry.name
+        if is_ignored_file(name) or is_ignored_folder(name):
+            return
+        try:
+            target = os.path.realpath(entry.path, strict=True)
+            status = os.stat(target)
+        except PermissionError:
+            raise
+        except OSError:
+            listed.has_file_links = True
+            listed.files.append((name, None, Trouble.LINK_BROKEN))
+            return
+        if target != self._real and not target.startswith(self._below):
+            listed.files.append((name, None, Trouble.LINK_OUTSIDE))
+        elif stat_module.S_ISDIR(status.st_mode):
+            listed.links.append((name, target))
+        else:
+            listed.has_file_links = True
+            listed.files.append((name, *_file(status)))
+
+
+def _file(status: os.stat_result) -> tuple[Stat | None, Trouble | None]:
+    if stat_module.S_ISREG(status.st_mode):
+        return stat_of(status), None
+    return None, Trouble.SPECIAL
+
+
+def _stat_or_nothing(absolute: str) -> Stat:
+    try:
+        return stat_of(os.lstat(absolute))
+    except OSError:
+        return Stat(0, 0, 0, 0, 0)
