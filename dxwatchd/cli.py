@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-import sys
-import typing
-from collections.abc import Callable, Mapping
-from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dxwatchd.commands.output import DONE, USAGE, CommandError, complain
+from dxwatchd.commands.options import (
+    JsonOption,
+    ModelNameOption,
+    NameArgument,
+    PathArgument,
+    TechnicalOption,
+    command,
+    end,
+)
 
 if TYPE_CHECKING:
     from dxwatchd.settings import Settings
@@ -26,166 +29,67 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_OPTIONS: Mapping[str, tuple[Any, str]] = {
-    "config": (Path, "The config file."),
-    "models_root": (Path, "The folder that is watched."),
-    "state_dir": (Path, "The folder of cards and journal."),
-    "manifest": (Path, "The file of proposals and approvals."),
-    "quiet_period": (str, "Seconds without a change until a folder is at rest."),
-    "remote_quiet_period": (str, "The same where the kernel sends no events."),
-    "rescan_interval": (str, "Seconds between looks at everything."),
-    "ignore": (list[str], "A name not to look into; may be repeated."),
-    "propose_checkpoints": (bool, "Propose training checkpoints too."),
-    "log_format": (str, "auto, console or json."),
-    "log_level": (str, "debug, info, warning or error."),
-}
-"""Every setting as an option of every command, with its type."""
-
-Command = Callable[..., int]
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A technical name, model name or path.")]
-PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="A folder.")]
-TechnicalOption = Annotated[
-    str | None, typer.Option("--technical-name", help="Another technical name.", show_default=False)
-]
-ModelNameOption = Annotated[
-    str | None, typer.Option("--model-name", help="Another model name.", show_default=False)
-]
-
-
-def command(name: str) -> Callable[[Command], Command]:
-    """Make `function(settings, ...)` a command of this name that takes every setting as an option too."""
-
-    def decorate(function: Command) -> Command:
-        # the settings are handed over as a function, whose type nothing here needs to know
-        hints = typing.get_type_hints(function, localns={"LoadSettings": object}, include_extras=True)
-        own = [
-            parameter.replace(annotation=hints[parameter.name])
-            for parameter in list(inspect.signature(function).parameters.values())[1:]
-        ]
-
-        @wraps(function)
-        def run(**given: Any) -> None:
-            options = {option: given.pop(option) for option in _OPTIONS}
-            _end(lambda: function(lambda: _load(options), **given))
-
-        signature = inspect.Signature([*own, *_setting_parameters()])
-        run.__dict__["__signature__"] = signature
-        run.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
-        app.command(name)(run)
-        return function
-
-    return decorate
-
-
-def _setting_parameters() -> list[inspect.Parameter]:
-    return [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                kind | None, typer.Option(help=text, rich_help_panel="Settings", show_default=False)
-            ],
-        )
-        for name, (kind, text) in _OPTIONS.items()
-    ]
-
-
-def _load(options: Mapping[str, Any]) -> Settings:
-    """The settings of all sources. Raises SettingsError."""
-    from dxwatchd.settings import load
-
-    overrides = {
-        name: value for name, value in options.items() if name != "config" and value not in (None, [])
-    }
-    return load(overrides, config=options["config"], environ=os.environ)
-
-
-def _end(work: Callable[[], int]) -> None:
-    """Do the work of a command and end with its exit code; what a person did wrong is told without a traceback."""
-    from dxwatchd.settings import SettingsError
-
-    try:
-        code = work()
-    except SettingsError as error:
-        complain("dxwatchd: the settings cannot be used")
-        for problem in error.problems:
-            complain(f"  {problem}")
-        code = USAGE
-    except CommandError as error:
-        complain(f"dxwatchd: {error}")
-        if error.remedy:
-            complain(f"  {error.remedy}")
-        code = error.code
-    except BrokenPipeError:  # `dxwatchd list | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = DONE
-    raise typer.Exit(code)
-
-
 LoadSettings = Callable[[], "Settings"]
 
 
-@command("run")
+@command(app, "run")
 def run(settings: LoadSettings) -> int:
     """Watch until stopped by SIGTERM or Ctrl-C; SIGHUP reloads the settings."""
-    from dxwatchd.commands import service
+    from dxwatchd.commands import running
 
-    return service.run(settings(), settings, os.environ)
+    return running.run(settings(), settings, os.environ)
 
 
-@command("scan")
+@command(app, "scan")
 def scan(
     settings: LoadSettings,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what a pass would do, and do nothing.")
-    ] = False,  # noqa: FBT002 - typer's way
+    ] = False,
     accept_removals: Annotated[
         bool, typer.Option("--accept-removals", help="Confirm that many cards may go at once.")
-    ] = False,  # noqa: FBT002 - as above
-    as_json: JsonOption = False,  # noqa: FBT002 - as above
+    ] = False,
+    as_json: JsonOption = False,
 ) -> int:
     """Make one pass, by the running daemon where there is one."""
-    from dxwatchd.commands import service
+    from dxwatchd.commands import scanning
 
-    return service.scan(settings(), dry_run=dry_run, accept_removals=accept_removals, as_json=as_json)
+    return scanning.scan(settings(), dry_run=dry_run, accept_removals=accept_removals, as_json=as_json)
 
 
-@command("status")
-def status(settings: LoadSettings, as_json: JsonOption = False) -> int:  # noqa: FBT002 - as above
+@command(app, "status")
+def status(settings: LoadSettings, as_json: JsonOption = False) -> int:
     """Show every folder's state; exit 1 where something needs a person."""
-    from dxwatchd.commands import service
+    from dxwatchd.commands import reporting
 
-    return service.status(settings(), as_json=as_json)
+    return reporting.status(settings(), as_json=as_json)
 
 
-@command("list")
-def list_models(settings: LoadSettings, as_json: JsonOption = False) -> int:  # noqa: FBT002 - as above
+@command(app, "list")
+def list_models(settings: LoadSettings, as_json: JsonOption = False) -> int:
     """List the registered models."""
-    from dxwatchd.commands import looking
+    from dxwatchd.commands import showing
 
-    return looking.list_models(settings(), as_json=as_json)
+    return showing.list_models(settings(), as_json=as_json)
 
 
-@command("show")
-def show(settings: LoadSettings, name: NameArgument, as_json: JsonOption = False) -> int:  # noqa: FBT002 - as above
+@command(app, "show")
+def show(settings: LoadSettings, name: NameArgument, as_json: JsonOption = False) -> int:
     """Show the card of a registered model."""
-    from dxwatchd.commands import looking
+    from dxwatchd.commands import showing
 
-    return looking.show(settings(), name, as_json=as_json)
+    return showing.show(settings(), name, as_json=as_json)
 
 
-@command("explain")
-def explain(settings: LoadSettings, path: PathArgument, as_json: JsonOption = False) -> int:  # noqa: FBT002 - as above
+@command(app, "explain")
+def explain(settings: LoadSettings, path: PathArgument, as_json: JsonOption = False) -> int:
     """Explain a folder: what it is, what is missing, what to do."""
-    from dxwatchd.commands import looking
+    from dxwatchd.commands import explaining
 
-    return looking.explain(settings(), path, as_json=as_json)
+    return explaining.explain(settings(), path, as_json=as_json)
 
 
-@command("approve")
+@command(app, "approve")
 def approve(
     settings: LoadSettings,
     name: Annotated[
@@ -201,7 +105,7 @@ def approve(
     return deciding.approve(settings(), name, deciding.NewNames(technical_name, model_name))
 
 
-@command("reject")
+@command(app, "reject")
 def reject(settings: LoadSettings, name: NameArgument) -> int:
     """Reject a proposal: the folder is not proposed again."""
     from dxwatchd.commands import deciding
@@ -209,7 +113,7 @@ def reject(settings: LoadSettings, name: NameArgument) -> int:
     return deciding.reject(settings(), name)
 
 
-@command("add")
+@command(app, "add")
 def add(
     settings: LoadSettings,
     technical_name: Annotated[
@@ -224,7 +128,7 @@ def add(
     return deciding.add(settings(), technical_name, model_name, path)
 
 
-@command("rename")
+@command(app, "rename")
 def rename(
     settings: LoadSettings,
     name: NameArgument,
@@ -237,7 +141,7 @@ def rename(
     return deciding.rename(settings(), name, deciding.NewNames(technical_name, model_name))
 
 
-@command("remove")
+@command(app, "remove")
 def remove(settings: LoadSettings, name: NameArgument) -> int:
     """Remove an entry and its card. The model folder is never touched."""
     from dxwatchd.commands import deciding
@@ -245,7 +149,7 @@ def remove(settings: LoadSettings, name: NameArgument) -> int:
     return deciding.remove(settings(), name)
 
 
-@command("tidy")
+@command(app, "tidy")
 def tidy(settings: LoadSettings) -> int:
     """Remove the proposals whose folder is gone."""
     from dxwatchd.commands import deciding
@@ -253,31 +157,31 @@ def tidy(settings: LoadSettings) -> int:
     return deciding.tidy(settings())
 
 
-@command("card")
-def card(settings: LoadSettings, path: PathArgument, as_json: JsonOption = False) -> int:  # noqa: FBT002 - as above
+@command(app, "card")
+def card(settings: LoadSettings, path: PathArgument, as_json: JsonOption = False) -> int:
     """Show the card that any folder would get, registering nothing."""
-    from dxwatchd.commands import looking
+    from dxwatchd.commands import showing
 
-    return looking.card(settings(), path, as_json=as_json)
+    return showing.card(settings(), path, as_json=as_json)
 
 
-@command("check")
-def check(settings: LoadSettings, as_json: JsonOption = False) -> int:  # noqa: FBT002 - as above
+@command(app, "check")
+def check(settings: LoadSettings, as_json: JsonOption = False) -> int:
     """Check settings and manifest: every problem with its line; exit 1 where there are any."""
-    from dxwatchd.commands import service
+    from dxwatchd.commands import reporting
 
-    return service.check(settings(), as_json=as_json)
+    return reporting.check(settings(), as_json=as_json)
 
 
 @app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of a card."""
-    from dxwatchd.commands import looking
+    from dxwatchd.commands import showing
 
-    _end(looking.schema)
+    end(showing.schema)
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's way
+def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
@@ -289,7 +193,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's way
 def main_options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,  # noqa: FBT002 - as above
+    ] = False,
 ) -> None:
     """Watch a folder of AI models, propose what is whole, and publish a card for what you approve."""
 

@@ -14,21 +14,22 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import FrameType
 
 import structlog
 
 from dxwatchd.cycle import Cycle, PassResult
+from dxwatchd.hints import Hints
 from dxwatchd.leases import ignore_lease_breaks
 from dxwatchd.log import Key, configure
 from dxwatchd.scan import Stopped
+from dxwatchd.schedule import Finished, Job, Message, Signalled, Times, Woken
 from dxwatchd.sdnotify import Notifier, watchdog_interval
 from dxwatchd.settings import Settings, SettingsError
 from dxwatchd.state import StateDirectory
+from dxwatchd.status import summary
 from dxwatchd.stores.instance_lock import InstanceLock
 from dxwatchd.stores.pass_requests import PassRequests
-from dxwatchd.watching import Hints
 from dxwatchd.watchkeeping import Watchkeeper
 
 GATHER = 0.05
@@ -49,32 +50,6 @@ STOP_WITHIN = 1.5
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Signalled:
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    result: PassResult | None
-    error: BaseException | None = None
-
-
-class _Woken:
-    """Hints or requests are waiting."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What the worker is to do: a pass, after taking over new settings where there are some."""
-
-    hints: Hints
-    settings: Settings | None = None
-
-
-_Message = _Signalled | _Finished | _Woken
-
-
 class Daemon:
     """One running daemon. reload: gives the settings as they are now; raises SettingsError."""
 
@@ -87,18 +62,19 @@ class Daemon:
         self._notifier = Notifier(environ)
         self._ping_every = watchdog_interval(environ)
         # SimpleQueue.put is reentrant: a signal handler may call it whatever the main thread is at
-        self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._lock = InstanceLock(self.state.lock)
         self._requests = PassRequests(self.state.requests)
         self._keeper = self._new_keeper(settings)
         self._cycle: Cycle | None = None
+        self._failure = ""
         self._worker = threading.Thread(target=self._work, name="dxwatchd-passes", daemon=True)
 
     def _new_keeper(self, settings: Settings) -> Watchkeeper:
         return Watchkeeper(
-            settings.models_root, settings.manifest, self.state.requests, lambda: self._inbox.put(_Woken())
+            settings.models_root, settings.manifest, self.state.requests, lambda: self._inbox.put(Woken())
         )
 
     def run(self) -> int:
@@ -142,62 +118,62 @@ class Daemon:
         )
         self._notifier.ready(f"Watching {self.settings.models_root}")
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._inbox.put(_Signalled(number))
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self._inbox.put(Signalled(number))
 
     def _loop(self) -> None:
-        busy = True
-        self._jobs.put(_Job(Hints(everything=True)))
-        rescan_at = next_at = time.monotonic() + self._interval()
-        earliest = 0.0
-        new_settings: Settings | None = None
+        """Wait for what happens and make passes when they are due, until a signal says stop."""
+        times = Times(rescan_at=time.monotonic() + self._interval())
+        self._jobs.put(Job(Hints(everything=True)))
         while True:
-            now = time.monotonic()
             if self._ping_every is not None:
                 self._notifier.ping()
-            wait = self._ping_every or TEND_EVERY
-            if not busy:
-                wait = min(wait, max(0.0, next_at - now))
-            try:
-                message = self._inbox.get(timeout=wait)
-            except queue.Empty:
-                message = None
+            message = self._next_message(times.wait(time.monotonic(), self._ping_every or TEND_EVERY))
             now = time.monotonic()
-            if isinstance(message, _Signalled):
+            if isinstance(message, Signalled):
                 if message.number != signal.SIGHUP:
                     log.info("stopping", **{Key.SIGNAL: signal.Signals(message.number).name})
                     return
-                new_settings = self._reloaded() or new_settings
-                next_at = now
-            elif isinstance(message, _Finished):
-                busy = False
-                earliest, next_at = self._after(message, now, rescan_at)
-                if new_settings is not None:
-                    next_at = earliest
-            elif isinstance(message, _Woken):
-                next_at = min(next_at, max(now + GATHER, earliest))
-            if not busy and now >= next_at:
-                hints = Hints(everything=now >= rescan_at or new_settings is not None)
-                self._jobs.put(_Job(hints, new_settings))
-                busy, new_settings = True, None
-                if hints.everything:
-                    rescan_at = now + self._interval()
-                next_at = rescan_at
+                times.settings = self._reloaded() or times.settings
+                times.next_at = now
+            elif isinstance(message, Finished):
+                self._after(message, times, now)
+            elif isinstance(message, Woken):
+                times.next_at = min(times.next_at, max(now + GATHER, times.earliest))
+            if not times.busy and now >= times.next_at:
+                self._jobs.put(times.job(now, self._interval()))
 
-    def _after(self, finished: _Finished, now: float, rescan_at: float) -> tuple[float, float]:
-        """When the next pass may be, at the earliest, and when it will be."""
+    def _next_message(self, wait: float) -> Message | None:
+        try:
+            return self._inbox.get(timeout=wait)
+        except queue.Empty:
+            return None
+
+    def _after(self, finished: Finished, times: Times, now: float) -> None:
+        """A pass has ended: when may the next one be, at the earliest, and when will it be?"""
+        times.busy = False
         result = finished.result
         if result is None:
-            log.error("a pass failed", exc_info=finished.error)
-            return now + MOST_SPACING, min(rescan_at, now + WEAK_INTERVAL)
-        earliest = now + min(max(GATHER, result.duration), MOST_SPACING)
-        due = rescan_at if result.due is None else min(rescan_at, max(result.due, earliest))
+            self._failed(finished.error)
+            times.earliest = now + MOST_SPACING
+            times.next_at = min(times.rescan_at, now + WEAK_INTERVAL)
+            return
+        self._failure = ""
+        times.earliest = now + min(max(GATHER, result.duration), MOST_SPACING)
+        due = times.rescan_at if result.due is None else min(times.rescan_at, max(result.due, times.earliest))
         if self._keeper.weaknesses:
             due = min(due, now + WEAK_INTERVAL)
-        if self._keeper.box.waiting() or self._requests.waiting():
-            due = min(due, earliest)
-        self._notifier.status(_summary(result))
-        return earliest, due
+        if times.settings is not None or self._keeper.box.waiting() or self._requests.waiting():
+            due = min(due, times.earliest)
+        times.next_at = due
+        self._notifier.status(summary(result.plan, result.trouble))
+
+    def _failed(self, error: BaseException | None) -> None:
+        """A pass failed for a reason that nobody foresaw: said once, tried again."""
+        told = repr(error)
+        if error is not None and told != self._failure:
+            log.error("a pass failed; it is tried again", exc_info=error)
+        self._failure = told
 
     def _interval(self) -> float:
         """Seconds to the next look at everything, spread so that many daemons do not beat in time."""
@@ -237,26 +213,26 @@ class Daemon:
         """The worker: one job after the other, until told to end."""
         while (job := self._jobs.get()) is not None:
             try:
-                finished = _Finished(self._pass(job))
+                finished = Finished(self._pass(job))
             except Stopped:
-                finished = _Finished(None)
+                finished = Finished(None)
             except Exception as error:  # noqa: BLE001 - a pass that fails must not end the daemon
-                finished = _Finished(None, error)
+                finished = Finished(None, error)
             self._inbox.put(finished)
 
-    def _pass(self, job: _Job) -> PassResult:
-        if job.settings is not None:
-            self._take_over(job.settings)
-        assert self._cycle is not None
+    def _pass(self, job: Job) -> PassResult:
+        cycle = self._cycle
+        if cycle is None or job.settings is not None:
+            cycle = self._take_over(job.settings or self.settings)
         requests = self._requests.waiting()
         hints = job.hints
-        if self._keeper.tend(len(self._cycle.scanner.folders)):
+        if self._keeper.tend(cycle.scanner.folders):
             hints.everything = True
         more = self._keeper.box.take()
         hints.folders |= more.folders
         hints.moved_in |= more.moved_in
         hints.everything = hints.everything or more.everything or bool(requests)
-        result = self._cycle.run(
+        result = cycle.run(
             hints,
             time.monotonic(),
             stop=self._stopping.is_set,
@@ -277,7 +253,7 @@ class Daemon:
         self._requests.answer(requests)
         return result
 
-    def _take_over(self, settings: Settings) -> None:
+    def _take_over(self, settings: Settings) -> Cycle:
         """Begin anew with other settings; what was published stays."""
         fresh = Cycle(settings)
         if self._cycle is not None:
@@ -285,6 +261,7 @@ class Daemon:
         self._cycle = fresh
         self._keeper.stop()
         self._keeper = self._new_keeper(settings)
+        return fresh
 
     def _stop(self) -> bool:
         """End everything. Whether all threads ended in time."""
@@ -303,14 +280,3 @@ class Daemon:
         self._lock.release()
         log.info("stopped")
         return clean
-
-
-def _summary(result: PassResult) -> str:
-    """One line for `systemctl status`."""
-    if result.trouble:
-        return f"Cannot write: {result.trouble}"
-    counts: dict[str, int] = {}
-    for folder in result.plan.folders:
-        counts[folder.state.value] = counts.get(folder.state.value, 0) + 1
-    told = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
-    return told or "No model folders yet"

@@ -57,3 +57,14 @@ def problem_as_data(problem: Problem, manifest: str) -> dict[str, Any]:
         "remedy": problem.remedy,
         "told": printable(problem.at(manifest), 2000),
     }
+
+
+def summary(plan: Plan, trouble: str) -> str:
+    """One line for `systemctl status`."""
+    if trouble:
+        return f"Cannot write: {trouble}"
+    counts: dict[str, int] = {}
+    for folder in plan.folders:
+        counts[folder.state.value] = counts.get(folder.state.value, 0) + 1
+    told = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
+    return told or "No model folders yet"

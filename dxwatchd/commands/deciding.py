@@ -12,7 +12,7 @@ from tomlkit.items import AoT
 from dxwatchd.commands import output
 from dxwatchd.commands.one_folder import fingerprint_of
 from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError
-from dxwatchd.commands.service import ask_for_pass
+from dxwatchd.commands.reporting import ask_for_pass
 from dxwatchd.core.entries import Entry, Status, normal_path
 from dxwatchd.core.manifest import Manifest, parse
 from dxwatchd.core.naming import canonical

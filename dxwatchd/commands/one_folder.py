@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dxwatchd.commands.output import CommandError
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.readiness import Verdict, judge
@@ -16,7 +17,10 @@ from dxwatchd.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What lies at or below one path. models: with their verdicts; strays: what looks like a model and is none."""
+    """What lies at or below one path.
+
+    models: with their verdicts; strays: what looks like a model and is none.
+    """
 
     snapshot: Snapshot
     models: tuple[tuple[ModelFolder, Verdict], ...]
@@ -24,8 +28,13 @@ class Looked:
 
 
 def look(root: Path, path: str, ignore: tuple[str, ...]) -> Looked:
-    """Look at the folder at `path` below `root`. Raises RootLost."""
-    snapshot = Scanner(root, ignore, None).look_below(path)
+    """Look at the folder at `path` below `root`. Raises CommandError where the root is not there."""
+    try:
+        snapshot = Scanner(root, ignore, None).look_below(path)
+    except RootLost as error:
+        raise CommandError(
+            f"the models root cannot be looked at: {error}", "mount it or bring it back"
+        ) from None
     found = find(snapshot, propose_checkpoints=True)
     return Looked(
         snapshot,
@@ -38,7 +47,7 @@ def fingerprint_of(settings: Settings, path: str) -> str | None:
     """The fingerprint of the model at `path` as it is now; None where none is whole there."""
     try:
         looked = look(settings.models_root, path, settings.ignore)
-    except RootLost:
+    except CommandError:
         return None
     return next(
         (verdict.fingerprint for model, verdict in looked.models if model.path == path and verdict.whole),

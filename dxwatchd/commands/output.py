@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -38,6 +39,14 @@ class CommandError(Exception):
         super().__init__(message)
         self.remedy = remedy
         self.code = code
+
+
+def cannot_use(folder: Path, error: OSError) -> CommandError:
+    """The state directory refuses."""
+    return CommandError(
+        f"{error.filename or folder}: {error.strerror}",
+        f"give the user that runs this the right to write to {folder}",
+    )
 
 
 def console(*, stderr: bool = False) -> Console:

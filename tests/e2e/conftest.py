@@ -31,13 +31,19 @@ class Place:
         self.manifest = self.state / "manifest.toml"
         self.models.mkdir()
         self.log = folder / "daemon.log"
-        self.options: dict[str, object] = {"quiet_period": 0.3, "remote_quiet_period": 0.5, "rescan_interval": 2}
+        self.options: dict[str, object] = {
+            "quiet_period": 0.3,
+            "remote_quiet_period": 0.5,
+            "rescan_interval": 2,
+        }
         self.process: subprocess.Popen[bytes] | None = None
 
     def environ(self) -> dict[str, str]:
         """Settings by the environment, so that commands and daemon have the same."""
         named = {f"DXWATCHD_{name.upper()}": str(value) for name, value in self.options.items()}
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("DXWATCHD_", "NOTIFY_"))}
+        inherited = {
+            key: value for key, value in os.environ.items() if not key.startswith(("DXWATCHD_", "NOTIFY_"))
+        }
         return {
             **inherited,
             "DXWATCHD_MODELS_ROOT": str(self.models),
@@ -82,7 +88,9 @@ class Place:
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr
-        assert code is None or done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert code is None or done.returncode == code, (
+            f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
         return done.stdout + done.stderr
 
     def json(self, *arguments: str, code: int | None = 0) -> Any:
@@ -130,7 +138,9 @@ class Place:
     def index(self) -> list[dict[str, Any]]:
         """The index's lines."""
         try:
-            lines: list[dict[str, Any]] = json.loads((self.state / "cards" / "index.json").read_bytes())["models"]
+            lines: list[dict[str, Any]] = json.loads((self.state / "cards" / "index.json").read_bytes())[
+                "models"
+            ]
         except FileNotFoundError:
             return []
         return lines

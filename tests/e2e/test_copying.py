@@ -30,6 +30,10 @@ class Sampler:
                 self.first_seen = time.monotonic()
             time.sleep(0.005)
 
+    def has_seen(self) -> bool:
+        """Whether any sample showed the folder."""
+        return self.first_seen is not None
+
     @contextmanager
     def running(self) -> Iterator[Sampler]:
         """Sample while the block runs."""
@@ -44,8 +48,10 @@ class Sampler:
 def test_a_slow_copy_is_not_proposed_before_it_is_whole(
     place: Place, make_folder: Callable[..., dict[str, int]]
 ) -> None:
-    """Index first, shards last, each pause longer than the quiet period: no sample shows a proposal too early,
-    and `explain` names the shards that are missing meanwhile."""
+    """Index first, shards last, pauses longer than the quiet period: no sample shows a proposal too early.
+
+    Meanwhile `explain` names the shards that are missing.
+    """
     source = place.folder / "source"
     make_folder("mixtral-8x7b", source)
     shards = sorted(source.glob("*.safetensors"))
@@ -59,13 +65,15 @@ def test_a_slow_copy_is_not_proposed_before_it_is_whole(
         for path in (index, *(path for path in rest if path != index), *shards[:-1]):
             _copy_sparse(path, target / path.name)
             time.sleep(0.25)
-        place.until(lambda: (place.folder_state("Mixtral-8x7B") or {}).get("state") == "incomplete", "incomplete")
+        place.until(
+            lambda: (place.folder_state("Mixtral-8x7B") or {}).get("state") == "incomplete", "incomplete"
+        )
         said = place.run("explain", "Mixtral-8x7B", code=1)
         assert shards[-1].name in said
         assert "not there" in said
         told = place.json("explain", "Mixtral-8x7B", code=1)
         assert [reason["file"] for reason in told["models"][0]["reasons"]] == [shards[-1].name]
-        assert sampler.first_seen is None
+        assert not sampler.has_seen()
         whole_since = time.monotonic()
         _copy_sparse(shards[-1], target / shards[-1].name)
         place.proposed("Mixtral-8x7B")
@@ -76,7 +84,7 @@ def test_a_slow_copy_is_not_proposed_before_it_is_whole(
 
 
 def test_a_file_that_grows_is_not_proposed_before_its_exact_size(place: Place, real_model: Path) -> None:
-    """One weight file written in pieces, with pauses longer than the quiet period, is only proposed in full."""
+    """A weight file written in pieces, pauses longer than the quiet period, is only proposed in full."""
     place.options |= {"quiet_period": 0.1, "rescan_interval": 0.3}
     place.start()
     target = place.models / "all-MiniLM-L6-v2"
@@ -84,8 +92,9 @@ def test_a_file_that_grows_is_not_proposed_before_its_exact_size(place: Place, r
     data = (real_model / "model.safetensors").read_bytes()
     step = len(data) // 6 + 1
     with Sampler(place, "all-MiniLM-L6-v2").running() as sampler:
+        whole_since = time.monotonic()
         for start in range(0, len(data), step):
-            assert sampler.first_seen is None
+            assert not sampler.has_seen()
             last = start + step >= len(data)
             whole_since = time.monotonic()
             with (target / "model.safetensors").open("ab") as file:
@@ -127,7 +136,7 @@ def test_a_move_with_the_default_settings_takes_no_quiet_period(place: Place, re
 
 
 def test_a_temporary_name_keeps_a_folder_waiting(place: Place, real_model: Path) -> None:
-    """A whole folder with one file still under a copier's name is `copying`, and proposed once it has gone."""
+    """A whole folder with one file under a copier's name is `copying`, and proposed once that has gone."""
     place.options |= {"quiet_period": 0.1, "rescan_interval": 0.5}
     place.start()
     target = place.models / "all-MiniLM-L6-v2"
@@ -135,9 +144,11 @@ def test_a_temporary_name_keeps_a_folder_waiting(place: Place, real_model: Path)
     (target / "vocab.txt.part").write_bytes(b"x")
     shutil.copytree(real_model, target, dirs_exist_ok=True)
     state = place.until(
-        lambda: (found := place.folder_state("all-MiniLM-L6-v2"))
-        and [reason["kind"] for reason in found["reasons"]] == ["temporary_name"]
-        and found,
+        lambda: (
+            (found := place.folder_state("all-MiniLM-L6-v2"))
+            and [reason["kind"] for reason in found["reasons"]] == ["temporary_name"]
+            and found
+        ),
         "the state copying",
     )
     assert isinstance(state, dict)

@@ -28,7 +28,8 @@ def _scenario(place: Place) -> None:
         place.registered(f"m{number}")
     with place.manifest.open("a") as file:
         file.write(
-            '\n[[models]]\nstatus = "approved"\ntechnical_name = "by-hand"\nmodel_name = "By Hand"\npath = "hand"\n'
+            '\n[[models]]\nstatus = "approved"\n'
+            'technical_name = "by-hand"\nmodel_name = "By Hand"\npath = "hand"\n'
         )
     drop(place, "hand", 9)
     place.registered("by-hand")
@@ -65,7 +66,11 @@ def _end_state(place: Place) -> dict[str, Any]:
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
     left = [path.name for path in place.state.rglob("*") if path.name.startswith(".writing-")]
     return {
-        "cards": {path.name: path.read_text() for path in (place.state / "cards").glob("*.json") if path.stem != "index"},
+        "cards": {
+            path.name: path.read_text()
+            for path in (place.state / "cards").glob("*.json")
+            if path.stem != "index"
+        },
         "models": index["models"],
         "tombstones": index["tombstones"],
         "entries": sorted(place.entries(), key=lambda entry: str(entry["path"])),
@@ -105,7 +110,7 @@ class _Killer:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_fifty_kills_leave_the_end_state_as_it_would_be(tmp_path: Path) -> None:
-    """Five rounds of the scenario with ten SIGKILLs each end in the cards, names and events of an undisturbed one."""
+    """Five rounds of the scenario with ten SIGKILLs each end like an undisturbed one."""
     undisturbed = _place(tmp_path / "undisturbed")
     undisturbed.start()
     _scenario(undisturbed)

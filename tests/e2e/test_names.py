@@ -58,7 +58,9 @@ def test_two_folders_that_derive_the_same_name_get_different_ones(place: Place) 
         ("model_name", "Alpha", "ＡＬＰＨＡ"),
     ],
 )
-def test_names_made_equal_by_hand_are_told_with_both_lines(place: Place, key: str, mine: str, theirs: str) -> None:
+def test_names_made_equal_by_hand_are_told_with_both_lines(
+    place: Place, key: str, mine: str, theirs: str
+) -> None:
     """The incumbent's card stays what it was; `check` names both lines; mending it registers the second."""
     names = {"technical_name": "first", "model_name": "First", key: mine}
     other = {"technical_name": "second", "model_name": "Second", key: theirs}

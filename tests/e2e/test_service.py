@@ -15,7 +15,7 @@ from tests.e2e.test_names import drop
 
 
 def test_it_says_in_three_lines_what_to_do(place: Place) -> None:
-    """What is watched, where the manifest is, and what to do next come first; a missing models root is made."""
+    """What is watched, where the manifest is, what to do next; a missing models root is made."""
     place.models.rmdir()
     place.start()
     lines = [line for line in place.log.read_text().splitlines() if not line.startswith("{")]
@@ -53,7 +53,9 @@ def test_it_ends_promptly_in_the_middle_of_a_pass(place: Place) -> None:
     for number in range(3000):
         (place.models / f"d{number % 50}" / f"e{number}").mkdir(parents=True)
     process = place.start(wait=False)
-    place.until(lambda: '"watching"' in place.log.read_text() or "Watching" in place.log.read_text(), "the start")
+    place.until(
+        lambda: '"watching"' in place.log.read_text() or "Watching" in place.log.read_text(), "the start"
+    )
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 0
     place.process = None
@@ -119,7 +121,7 @@ def test_it_speaks_to_the_service_manager(place: Place) -> None:
 
 
 def test_a_lost_root_withdraws_nothing_and_comes_back(place: Place) -> None:
-    """Root renamed away: the card says missing, the reason is told; root back: available, no one had to act."""
+    """Root renamed away: the card says missing, the reason is told; root back: available by itself."""
     place.options |= {"rescan_interval": 0.5}
     place.start()
     drop(place, "m")
@@ -160,7 +162,9 @@ def test_many_commands_at_once_all_get_their_answer(place: Place) -> None:
     """Twenty scans asked of one daemon at the same time all end well."""
     place.start()
     running = [
-        subprocess.Popen([COMMAND, "scan"], env=place.environ(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.Popen(
+            [COMMAND, "scan"], env=place.environ(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         for _ in range(20)
     ]
     assert [process.wait(PATIENCE) for process in running] == [0] * 20

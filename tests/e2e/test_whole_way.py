@@ -69,7 +69,9 @@ def test_a_real_model_goes_the_whole_way(place: Place, real_model: Path) -> None
     assert loaded.parameters.total == total - 512
     assert loaded.availability == "available"
     assert [entry.technical_name for entry in list_cards(state_dir=place.state)] == ["all-minilm-l6-v2"]
-    with pytest.raises(ModelNotRegistered, match='no model is registered as "all-minilm"; the closest is "all-minilm-l6-v2"'):
+    with pytest.raises(
+        ModelNotRegistered, match='no model is registered as "all-minilm"; the closest is "all-minilm-l6-v2"'
+    ):
         load_card("all-minilm", state_dir=place.state)
 
 
@@ -90,7 +92,13 @@ def test_a_corpus_folder_goes_the_whole_way(
     assert card["parameters"]["total"] == total == expected["weights"]["parameters"]
     assert dtypes == {"BF16"}
     assert card["dtype"] == answers["dtype"] == "bfloat16"
-    for key in ("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"):
+    for key in (
+        "model_type",
+        "hidden_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "num_key_value_heads",
+    ):
         assert card["architecture"][key] == answers[key], key
     assert card["context"]["declared"] == answers["max_position_embeddings"]
     shards = sorted(path.name for path in (place.models / family).glob("*.safetensors"))
@@ -166,13 +174,19 @@ def test_a_peft_adapter_goes_the_whole_way(place: Place) -> None:
 
 
 def test_the_models_root_is_never_written_to(place: Place, real_model: Path) -> None:
-    """After the whole way and every command, the models root is what it was, to the byte and the nanosecond."""
+    """After the whole way and every command the models root is what it was, to the nanosecond."""
     folder = place.models / "all-MiniLM-L6-v2"
     shutil.copytree(real_model, folder)
     before = _everything(place.models)
     place.start()
     _go_the_way(place, "all-MiniLM-L6-v2")
-    for command in (("status",), ("list",), ("explain", "all-MiniLM-L6-v2"), ("card", str(folder)), ("scan",)):
+    for command in (
+        ("status",),
+        ("list",),
+        ("explain", "all-MiniLM-L6-v2"),
+        ("card", str(folder)),
+        ("scan",),
+    ):
         place.run(*command)
     place.run("remove", "all-minilm-l6-v2")
     place.stop()
@@ -180,8 +194,9 @@ def test_the_models_root_is_never_written_to(place: Place, real_model: Path) -> 
 
 
 def _everything(top: Path) -> dict[str, tuple[int, int, int]]:
-    return {
-        str(path): (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-        for path in [top, *top.rglob("*")]
-        if (stat := path.lstat())
-    }
+    """Size and times of all that is there; reading may touch access times alone."""
+    found = {}
+    for path in [top, *top.rglob("*")]:
+        stat = path.lstat()
+        found[str(path)] = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    return found
