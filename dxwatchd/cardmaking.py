@@ -127,15 +127,20 @@ class _Reading:
         return front
 
     def weights(self) -> None:
-        """The headers of the primary weights; of a pipeline those of every component."""
+        """The headers of the primary weights; of a pipeline those of every component.
+
+        One header that cannot be read leaves none: a count of some of the tensors would look like all.
+        """
         primary = [weights for weights in self.model.weight_sets if weights.primary]
         if self.model.kind is not Kind.PIPELINE:
             primary = primary[:1]
         for weights in primary:
             for name in weights.files:
-                self._header(weights, name)
+                if not self._header(weights, name):
+                    self.tensors.clear()
+                    return
 
-    def _header(self, weights: WeightSet, name: str) -> None:
+    def _header(self, weights: WeightSet, name: str) -> bool:
         try:
             with self.open(name) as stream:
                 size = stream.seek(0, 2)
@@ -146,6 +151,8 @@ class _Reading:
                     self._gguf(name, read_gguf(stream, size))
         except (ReaderError, OSError) as error:
             self.warnings.append(f"{name}: {error}")
+            return False
+        return True
 
     def _gguf(self, name: str, header: GgufHeader) -> None:
         self.tensors[name] = tuple(

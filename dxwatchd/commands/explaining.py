@@ -106,7 +106,7 @@ def _explain_model(model: ModelFolder, verdict: Verdict, told: Mapping[str, Any]
         reasons += [reason["told"] for reason in told["reasons"] if reason["told"] not in own]
     for number, reason in enumerate(reasons):
         output.say(f"{'why' if number == 0 else '':<12} {reason}")
-    for warning in _grouped(verdict.warnings):
+    for warning in _grouped(verdict.warnings, most=3):
         output.say(f"{'note':<12} {warning}")
     if state == "proposed":
         output.say(f"{'next':<12} dxwatchd approve {told['technical_name'] if told else model.path}")
@@ -114,14 +114,16 @@ def _explain_model(model: ModelFolder, verdict: Verdict, told: Mapping[str, Any]
         output.say(f"{'whole':<12} every promised file is there with its exact size")
 
 
-def _grouped(reasons: tuple[Reason, ...]) -> list[str]:
-    """One line for all files of which the same is to be said, each of them named."""
+def _grouped(reasons: tuple[Reason, ...], most: int | None = None) -> list[str]:
+    """One line for all files of which the same is to be said, each of them named (or the first `most`)."""
     groups: dict[Reason, list[str]] = {}
     for reason in reasons:
         groups.setdefault(replace(reason, file=""), []).append(reason.file)
     lines = []
     for reason, files in groups.items():
-        named = ", ".join(printable(file) for file in files if file)
+        named = ", ".join(printable(file) for file in files[:most] if file)
+        if most is not None and len(files) > most:
+            named += f" and {len(files) - most} more"
         lines.append(f"{named}: {printable(str(reason), 2000)}" if named else printable(str(reason), 2000))
     return lines
 

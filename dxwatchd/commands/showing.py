@@ -59,7 +59,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> int:
         card = load_card(name, state_dir=settings.state_dir)
     except DxwatchdError as error:
         raise CommandError(str(error), code=PROBLEMS) from None
-    _print_card(card, as_json=as_json)
+    _print_card(card, published=True, as_json=as_json)
     return DONE
 
 
@@ -88,7 +88,7 @@ def card(settings: Settings, path: str, *, as_json: bool) -> int:
         entry_path=model.path,
         fingerprint=verdict.fingerprint,
     )
-    _print_card(make_card(folder.parent, model, identity), as_json=as_json)
+    _print_card(make_card(folder.parent, model, identity), published=False, as_json=as_json)
     for reason in verdict.reasons:
         output.complain(f"not whole: {printable(str(reason), 2000)}")
     return DONE if verdict.whole else PROBLEMS
@@ -100,7 +100,7 @@ def schema() -> int:
     return DONE
 
 
-def _print_card(card: Card, *, as_json: bool) -> None:
+def _print_card(card: Card, *, published: bool, as_json: bool) -> None:
     if as_json:
         output.console().file.write(dump(card).decode())
         return
@@ -110,8 +110,11 @@ def _print_card(card: Card, *, as_json: bool) -> None:
         ("technical name", card.technical_name),
         ("model name", card.model_name),
         ("path", card.path),
-        ("availability", card.availability),
-        ("revision", f"{card.revision} ({card.change})"),
+        *(
+            [("availability", card.availability), ("revision", f"{card.revision} ({card.change})")]
+            if published
+            else []
+        ),
         ("kind", f"{card.kind}, {card.layout}"),
         ("architecture", ", ".join(shape.architectures or ()) or shape.model_type),
         ("parameters", _parameters(card)),
@@ -132,7 +135,9 @@ def _print_card(card: Card, *, as_json: bool) -> None:
         ),
         ("fingerprint", card.fingerprint),
     ]
-    output.table(("", ""), ((label, cell(value)) for label, value in rows if value not in (None, "")))
+    for label, value in rows:
+        if value not in (None, ""):
+            output.say(f"{label:<18} {printable(str(value))}")
     for warning in card.warnings[:LINES_SHOWN]:
         output.say(f"warning: {warning}")
     for conflict in card.conflicts[:LINES_SHOWN]:
