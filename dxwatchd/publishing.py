@@ -17,7 +17,7 @@ from dxwatchd.cardmaking import try_card
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import CardRecord, Change
-from dxwatchd.core.registration import CardChange
+from dxwatchd.core.revisions import CardChange
 from dxwatchd.stores.card_directory import CardDirectory, Tombstone
 from dxwatchd.stores.journal import Journal
 

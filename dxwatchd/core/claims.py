@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dxwatchd.core.entries import Broken, Entry, Problem, Status
 from dxwatchd.core.manifest import Manifest
 from dxwatchd.core.naming import canonical
-from dxwatchd.core.records import Published
+from dxwatchd.core.records import CardRecord, Published
 from dxwatchd.core.text import printable
 
 
@@ -29,43 +29,74 @@ class Claims:
 def settle(manifest: Manifest, published: Published) -> Claims:
     """Give every name and path to one entry.
 
-    First comes the entry whose card is published, then approved before proposed, then the earlier in the
-    file. Rejected entries claim only their path. Broken ones claim nothing, but a collision is told.
+    First comes the entry whose published card has it, then approved before proposed, then the earlier in the
+    file. Rejected entries claim only their path. A broken one claims what its published card has, and is told
+    of every collision.
     """
+    cards: dict[str, list[CardRecord]] = defaultdict(list)
+    for card in published.cards.values():
+        for path in {card.path, card.entry_path}:
+            cards[path].append(card)
     wanted: dict[tuple[str, str], list[Entry | Broken]] = defaultdict(list)
-    for entry in manifest.entries:
-        wanted["path", entry.path].append(entry)
-        if entry.status is not Status.REJECTED:
-            wanted["technical_name", entry.keys[0]].append(entry)
-            wanted["model_name", entry.keys[1]].append(entry)
-    for broken in manifest.broken:
-        for key, value in (("technical_name", broken.technical_name), ("model_name", broken.model_name)):
-            if value:
-                wanted[key, canonical(value)].append(broken)
+    everyone: tuple[Entry | Broken, ...] = (*manifest.entries, *manifest.broken)
+    for one in everyone:
+        for key, value in _wants(one):
+            wanted[key, value].append(one)
     losers: dict[int, Problem] = {}
     problems: list[Problem] = []
-    for (key, _), group in wanted.items():
+    for (key, value), group in wanted.items():
         if len(group) == 1:
             continue
-        winner, *others = sorted(group, key=lambda one: _rank(one, published))
+        ranked = sorted(
+            (_rank(one, _held_by(one, key, value, cards, published)), one.number, place)
+            for place, one in enumerate(group)
+        )
+        winner, *others = (group[place] for _, _, place in ranked)
         for other in others:
             problem = _collision(manifest, key, winner, other)
             problems.append(problem)
             if isinstance(other, Entry):
                 losers.setdefault(other.number, problem)
     entries = tuple(entry for entry in manifest.entries if entry.number not in losers)
-    return Claims(
-        entries, losers, tuple(sorted(problems, key=lambda problem: (problem.line, problem.message)))
-    )
+    problems.sort(key=lambda problem: (problem.line, problem.message))
+    return Claims(entries, losers, tuple(problems))
 
 
-def _rank(one: Entry | Broken, published: Published) -> tuple[int, int]:
-    if isinstance(one, Broken):
-        return 4, one.number
+def _wants(one: Entry | Broken) -> Iterator[tuple[str, str]]:
+    if one.path:
+        yield "path", canonical(one.path)
+    if isinstance(one, Broken) or one.status is not Status.REJECTED:
+        for key, value in (("technical_name", one.technical_name), ("model_name", one.model_name)):
+            if value:
+                yield key, canonical(value)
+
+
+def _held_by(
+    one: Entry | Broken,
+    key: str,
+    value: str,
+    by_path: Mapping[str, list[CardRecord]],
+    published: Published,
+) -> int:
+    """How well a published card gives `one` what it wants: 0 the card of its folder, 1 of its name, 2 not."""
+    if any(_has(card, key, value) for card in by_path.get(one.path, ())):
+        return 0
     card = published.named(one.technical_name)
-    if one.status is Status.APPROVED and card is not None and one.path in (card.path, card.entry_path):
-        return 0, one.number
-    return {Status.APPROVED: 1, Status.PROPOSED: 2, Status.REJECTED: 3}[one.status], one.number
+    return 1 if card is not None and _has(card, key, value) else 2
+
+
+def _has(card: CardRecord, key: str, value: str) -> bool:
+    if key == "path":
+        return value in (canonical(card.path), canonical(card.entry_path))
+    return value == canonical(card.technical_name if key == "technical_name" else card.model_name)
+
+
+def _rank(one: Entry | Broken, held: int) -> int:
+    if isinstance(one, Broken):
+        return held if held < 2 else 6
+    if one.status is Status.APPROVED:
+        return held
+    return 3 if one.status is Status.PROPOSED else 4
 
 
 def _collision(manifest: Manifest, key: str, winner: Entry | Broken, other: Entry | Broken) -> Problem:

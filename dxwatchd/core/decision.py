@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dxwatchd.core.claims import Claims, settle
-from dxwatchd.core.entries import Entry, Problem, Status
-from dxwatchd.core.facts import Config, Gguf
-from dxwatchd.core.layouts import Found, find
+from dxwatchd.core.entries import Broken, Entry, Problem, Status
+from dxwatchd.core.folder_states import GONE, MANIFEST_BUSY, FolderStates, folder_state, same_path, told
+from dxwatchd.core.hints import hints_of
+from dxwatchd.core.layouts import find
 from dxwatchd.core.model import ModelFolder
-from dxwatchd.core.naming import Hints, canonical, derive
+from dxwatchd.core.naming import canonical, derive
 from dxwatchd.core.plan import FolderState, NewProposal, Observation, Options, Plan
 from dxwatchd.core.readiness import Verdict, judge
 from dxwatchd.core.reasons import Reason, ReasonKind, State, state_of
-from dxwatchd.core.registration import WAITING, CardChange, Judged, Outcome, register
+from dxwatchd.core.records import CardRecord
+from dxwatchd.core.registration import WAITING, Judged, Known, Outcome, register, unready
 from dxwatchd.core.rest import Rest, Watched, rest
-from dxwatchd.core.withdrawal import Orphans, orphans
+from dxwatchd.core.revisions import CardChange
+from dxwatchd.core.snapshot import parent
+from dxwatchd.core.strays import stray_reasons
+from dxwatchd.core.withdrawal import Orphans, entry_of, orphans
 
 
 def decide(seen: Observation, watched: Mapping[str, Watched], options: Options, now: float) -> Plan:
@@ -32,42 +37,35 @@ def decide(seen: Observation, watched: Mapping[str, Watched], options: Options, 
         trusted=seen.manifest_trouble is None,
         accept_removals=seen.accept_removals,
     )
-    problems = [*seen.manifest.problems, *claims.problems]
+    problems = (*seen.manifest.problems, *claims.problems)
     if seen.manifest_trouble is not None:
-        problems = [seen.manifest_trouble]
+        problems = (seen.manifest_trouble,)
     if seen.root_lost is not None:
-        return _without_root(seen, claims, gone, tuple(problems), watched)
-    return _Decision(seen, watched, options, now, claims, gone).plan(tuple(problems))
+        return _without_root(seen, seen.root_lost, claims, gone, problems, watched)
+    return _Decision(seen, watched, options, now, claims, gone).plan(problems)
 
 
 def _without_root(
     seen: Observation,
+    lost: Reason,
     claims: Claims,
     gone: Orphans,
     problems: tuple[Problem, ...],
     watched: Mapping[str, Watched],
 ) -> Plan:
     """The models root cannot be looked at: every card's model is missing, and nothing else is concluded."""
-    assert seen.root_lost is not None
-    outcomes = [
-        (entry, register(entry, seen.published.named(entry.technical_name), 0, {}, ()))
-        for entry in (*claims.entries, *gone.held)
-        if entry.status is Status.APPROVED
-    ]
+    changes: list[CardChange] = []
+    states: list[FolderState] = []
+    for entry in (*claims.entries, *gone.held, *map(entry_of, gone.withdrawals)):
+        if entry.status is Status.APPROVED:
+            outcome = register(entry, Known(seen.published.named(entry.technical_name)), {}, {})
+            changes.extend([outcome.change] if outcome.change is not None else [])
+            states.append(folder_state(outcome.folder, State.MISSING, (lost,), entry))
     return Plan(
-        cards=tuple(outcome.change for _, outcome in outcomes if outcome.change is not None),
-        folders=tuple(
-            FolderState(
-                outcome.folder,
-                State.MISSING,
-                (seen.root_lost,),
-                technical_name=entry.technical_name,
-                model_name=entry.model_name,
-            )
-            for entry, outcome in outcomes
-        ),
+        cards=tuple(changes),
+        folders=tuple(sorted(states, key=lambda state: state.path)),
         problems=problems,
-        held=(seen.root_lost, *gone.reasons),
+        held=(lost, *gone.reasons),
         watched=watched,
     )
 
@@ -90,9 +88,16 @@ class _Decision:
         self.now = now
         self.claims = claims
         self.gone = gone
-        self.found: Found = find(seen.snapshot, propose_checkpoints=options.propose_checkpoints)
+        # an entry that is not in force still speaks of its folder
+        everyone: tuple[Entry | Broken, ...] = (*seen.manifest.entries, *seen.manifest.broken, *gone.held)
+        self.claimed = frozenset(one.path for one in everyone)
+        found = find(seen.snapshot, propose_checkpoints=options.propose_checkpoints, entered=self.claimed)
+        self.strays = {stray.path: stray.reasons for stray in found.strays}
         self.rests: dict[str, Rest] = {}
-        self.judged = {model.path: self._judged(model) for model in self.found.models}
+        self.judged = {model.path: self._judged(model) for model in found.models}
+        self.unclaimed = {path: one for path, one in self.judged.items() if path not in self.claimed}
+        self.followed = {card.path: name for name, card in seen.published.cards.items()}
+        self.states = FolderStates(self.judged)
 
     def _judged(self, model: ModelFolder) -> Judged:
         verdict = judge(model, self.seen.snapshot)
@@ -108,166 +113,138 @@ class _Decision:
                 self.options.periods,
                 self.now,
                 max(self.now, self.seen.seen_at),
-                patient=verdict.patient and verdict.whole,
+                patient=verdict.patient,
             )
         return self.rests[model.path]
 
     def plan(self, problems: tuple[Problem, ...]) -> Plan:
-        entries = (*self.claims.entries, *self.gone.held)
-        # an entry that is not in force still speaks of its folder
-        claimed = {entry.path for entry in (*self.seen.manifest.entries, *entries)}
-        claimed |= {broken.path for broken in self.seen.manifest.broken}
-        candidates = tuple(
-            judged for path, judged in self.judged.items() if path not in claimed and judged.verdict.whole
-        )
-        states: dict[str, FolderState] = {}
-        changes: list[CardChange] = []
-        for entry in entries:
-            if entry.status is Status.APPROVED:
-                outcome = self._registered(entry, candidates)
-                if outcome.change is not None:
-                    changes.append(outcome.change)
-                states[outcome.folder] = self._state(outcome.folder, outcome.state, outcome.reasons, entry)
-            else:
-                states[entry.path] = self._undecided(entry)
-        for entry in self.seen.manifest.entries:
-            if entry.number in self.claims.losers and entry.path not in states:
-                told = _told(self.claims.losers[entry.number])
-                states[entry.path] = self._state(entry.path, State.CONFLICT, (told,), entry)
-        for broken in self.seen.manifest.broken:
-            if broken.path and broken.path not in states:
-                why = tuple(_told(problem) for problem in problems if problem.entry == broken.number)
-                states[broken.path] = FolderState(broken.path, State.CONFLICT, why)
-        proposals = self._proposals(entries, claimed, states)
-        for stray in self.found.strays:
-            if stray.path not in states:
-                states[stray.path] = FolderState(
-                    stray.path, state_of(stray.reasons) or State.INVALID, stray.reasons
-                )
+        changes, withdrawals = self._registrations()
+        for entry in self.claims.entries:
+            if entry.status is not Status.APPROVED:
+                self._undecided(entry)
+        self._not_in_force(problems)
+        proposals = self._proposals()
+        for path, reasons in self.strays.items():
+            self.states.say(path, state_of(reasons) or State.INVALID, reasons)
         unsettled = [one.due for one in self.rests.values() if not one.settled]
         return Plan(
             proposals=proposals,
-            cards=tuple(changes),
-            withdrawals=self.gone.withdrawals,
-            folders=tuple(states[path] for path in sorted(states)),
+            cards=changes,
+            withdrawals=withdrawals,
+            folders=self.states.all(),
             problems=problems,
             held=self.gone.reasons,
             watched={path: one.watched for path, one in self.rests.items()},
             due=min(unsettled, default=None),
         )
 
-    def _registered(self, entry: Entry, candidates: tuple[Judged, ...]) -> Outcome:
-        published = self.seen.published
-        name = canonical(entry.technical_name)
-        return register(
-            entry, published.cards.get(name), published.tombstones.get(name, 0), self.judged, candidates
-        )
+    def _registrations(self) -> tuple[tuple[CardChange, ...], tuple[CardRecord, ...]]:
+        """The cards to be written and to be removed. A renamed one stays until the new one can be written."""
+        before = {card.entry_path: card for card in self.gone.withdrawals}
+        staying: list[CardRecord] = []
+        changes: list[CardChange] = []
+        approved = [one for one in self.claims.entries if one.status is Status.APPROVED]
+        for entry in (*approved, *self.gone.held):
+            outcome = self._registered(entry, before.get(entry.path))
+            changes.extend([outcome.change] if outcome.change is not None else [])
+            renamed = before.get(entry.path)
+            if renamed is not None and self._card(entry) is None and outcome.change is None:
+                staying.append(renamed)
+        for card in staying:
+            outcome = self._registered(entry_of(card), None)
+            changes.extend([outcome.change] if outcome.change is not None else [])
+        return tuple(changes), tuple(card for card in self.gone.withdrawals if card not in staying)
 
-    def _undecided(self, entry: Entry) -> FolderState:
+    def _card(self, entry: Entry) -> CardRecord | None:
+        return self.seen.published.named(entry.technical_name)
+
+    def _registered(self, entry: Entry, renamed: CardRecord | None) -> Outcome:
+        revision = self.seen.published.tombstones.get(canonical(entry.technical_name), 0)
+        known = Known(self._card(entry), revision, renamed, self._here(entry.path))
+        outcome = register(entry, known, self.judged, self._candidates(entry))
+        self.states.say(outcome.folder, outcome.state, outcome.reasons, entry)
+        return outcome
+
+    def _candidates(self, entry: Entry) -> dict[str, Judged]:
+        """Where the folder of `entry` may be now: not where a card follows another one to."""
+        if entry.path in self.judged:
+            return {}
+        name = canonical(entry.technical_name)
+        return {
+            path: one
+            for path, one in self.unclaimed.items()
+            if path not in self.states and self.followed.get(path, name) == name
+        }
+
+    def _here(self, path: str) -> tuple[Reason, ...]:
+        """What is to be said of a path where no model was found: also that nobody could look."""
+        if path in self.strays:
+            return self.strays[path]
+        above = path
+        while above and above not in self.seen.snapshot.folders:
+            above = parent(above)
+        folder = self.seen.snapshot.folders.get(above)
+        return stray_reasons(folder) if folder is not None and folder.trouble is not None else ()
+
+    def _undecided(self, entry: Entry) -> None:
         """A proposed or rejected entry: what is there now is shown beside the person's word."""
         judged = self.judged.get(entry.path)
         if entry.status is Status.REJECTED:
-            return self._state(entry.path, State.REJECTED, (), entry)
-        if judged is None:
-            gone = Reason(
-                ReasonKind.NO_FOLDER,
-                found="the folder is gone",
-                remedy="`dxwatchd tidy` removes the proposal",
-            )
-            return self._state(entry.path, State.MISSING, (gone,), entry)
-        if not judged.verdict.whole:
-            return self._unready(judged, entry)
-        if entry.fingerprint not in (None, judged.verdict.fingerprint):
+            self.states.say(entry.path, State.REJECTED, (), entry)
+        elif judged is None:
+            here = self._here(entry.path)
+            state = state_of(here) or State.INVALID if here else State.MISSING
+            self.states.say(entry.path, state, here or (GONE,), entry)
+        elif not judged.verdict.whole:
+            self.states.say(entry.path, unready(judged), judged.verdict.reasons, entry)
+        elif entry.fingerprint not in (None, judged.verdict.fingerprint):
             changed = Reason(
                 ReasonKind.CONTENT_CHANGED,
                 found="the content has changed since it was proposed",
                 remedy=f"`dxwatchd approve {entry.technical_name}` takes what is there now",
             )
-            return self._state(entry.path, State.PROPOSED, (changed,), entry)
-        return self._state(entry.path, State.PROPOSED, (), entry)
+            self.states.say(entry.path, State.PROPOSED, (changed,), entry)
+        else:
+            self.states.say(entry.path, State.PROPOSED, (), entry)
 
-    def _unready(self, judged: Judged, entry: Entry | None = None) -> FolderState:
-        state = state_of(judged.verdict.reasons) or State.INCOMPLETE
-        if state is State.INCOMPLETE and not judged.settled():
-            state = State.COPYING
-        return self._state(judged.model.path, state, judged.verdict.reasons, entry)
-
-    def _proposals(
-        self, entries: tuple[Entry, ...], claimed: set[str], states: dict[str, FolderState]
-    ) -> tuple[NewProposal, ...]:
-        """A proposal for every whole folder at rest that no entry speaks of; the others get their state."""
-        taken = {key for entry in self.seen.manifest.entries for key in entry.keys}
-        taken |= {key for entry in entries for key in entry.keys}
+    def _not_in_force(self, problems: tuple[Problem, ...]) -> None:
+        """Entries that lost a claim or are broken: a conflict, also beside a card that stays."""
+        for entry in self.seen.manifest.entries:
+            if entry.number in self.claims.losers:
+                self.states.not_in_force(entry.path, (told(self.claims.losers[entry.number]),), entry)
         for broken in self.seen.manifest.broken:
-            taken |= {canonical(broken.technical_name), canonical(broken.model_name)}
-        for card in self.seen.published.cards.values():
-            taken |= {canonical(card.technical_name), canonical(card.model_name)}
+            if broken.path:
+                own = [one for one in problems if one.entry == broken.number and one.stops]
+                self.states.not_in_force(broken.path, tuple(map(told, own)))
+
+    def _proposals(self) -> tuple[NewProposal, ...]:
+        """A proposal for every whole folder at rest that no entry speaks of; the others get their state."""
+        manifest, cards = self.seen.manifest, self.seen.published.cards.values()
+        taken: set[str] = set()
+        named: tuple[Entry | Broken | CardRecord, ...] = (*manifest.entries, *manifest.broken, *cards)
+        for one in named:
+            taken |= {canonical(one.technical_name), canonical(one.model_name)}
+        paths = {canonical(path): path for path in self.claimed}
         proposals = []
-        for path, judged in self.judged.items():
-            if path in claimed or path in states:
+        for path, judged in self.unclaimed.items():
+            if path in self.states:
                 continue
-            if not judged.verdict.whole:
-                states[path] = self._unready(judged)
+            verdict = judged.verdict
+            twin = paths.get(canonical(path))
+            if not verdict.whole:
+                self.states.say(path, unready(judged), verdict.reasons)
+            elif twin is not None:
+                self.states.say(path, State.CONFLICT, (same_path(twin),))
             elif not judged.settled():
-                states[path] = self._state(path, State.COPYING, (WAITING,), None)
+                self.states.say(path, State.COPYING, (WAITING,))
             elif self.seen.manifest_trouble is not None or not self.seen.manifest_quiet:
-                states[path] = self._state(path, State.COPYING, (_MANIFEST_BUSY,), None)
+                self.states.say(path, State.COPYING, (MANIFEST_BUSY,))
             else:
-                names = derive(self._hints(judged), taken)
+                folder = self.seen.snapshot.folders[path]
+                names = derive(hints_of(judged.model, folder, verdict.fingerprint), taken)
                 taken |= {canonical(names.technical_name), canonical(names.model_name)}
-                proposals.append(NewProposal(judged.model, names, judged.verdict.fingerprint))
-                states[path] = FolderState(
-                    path,
-                    State.PROPOSED,
-                    warnings=judged.verdict.warnings,
-                    model=judged.model,
-                    technical_name=names.technical_name,
-                    model_name=names.model_name,
-                )
+                paths[canonical(path)] = path
+                proposal = NewProposal(judged.model, names, verdict.fingerprint)
+                proposals.append(proposal)
+                self.states.say(path, State.PROPOSED, (), proposal)
         return tuple(proposals)
-
-    def _hints(self, judged: Judged) -> Hints:
-        model = judged.model
-        folder = self.seen.snapshot.folders[model.path]
-        config = folder.files.get("config.json")
-        declared: list[str] = []
-        model_type = None
-        if config is not None and isinstance(config.facts, Config):
-            model_type = config.facts.model_type
-            if (config.facts.name_or_path or "").count("/") == 1:
-                declared.append(config.facts.name_or_path or "")
-        for file in folder.files.values():
-            if isinstance(file.facts, Gguf):
-                model_type = model_type or file.facts.architecture
-                declared.extend([file.facts.name] if file.facts.name else [])
-                break
-        return Hints(model.path, model_type, tuple(declared), model.size, judged.verdict.fingerprint)
-
-    def _state(
-        self, path: str, state: State, reasons: tuple[Reason, ...], entry: Entry | None
-    ) -> FolderState:
-        judged = self.judged.get(path)
-        return FolderState(
-            path,
-            state,
-            reasons,
-            judged.verdict.warnings if judged is not None else (),
-            judged.model if judged is not None else None,
-            entry.technical_name if entry is not None else "",
-            entry.model_name if entry is not None else "",
-        )
-
-
-_MANIFEST_BUSY = Reason(
-    ReasonKind.MANIFEST_UNREADABLE,
-    found="whole and at rest, but the manifest cannot be appended to now",
-    remedy="see `dxwatchd check`",
-)
-
-
-def _told(problem: Problem) -> Reason:
-    return Reason(
-        ReasonKind.ENTRY_PROBLEM,
-        found=f"manifest line {problem.line}: {problem.message}",
-        remedy=problem.remedy,
-    )

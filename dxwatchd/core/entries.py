@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
@@ -28,11 +28,12 @@ OVERRIDES = frozenset(
 )
 """Keys that replace what was read from the folder; the card says so."""
 
-KEYS = frozenset({"status", "technical_name", "model_name", "path", "fingerprint"}) | OVERRIDES
+REQUIRED = ("status", "technical_name", "model_name", "path")
+KEYS = frozenset({*REQUIRED, "fingerprint"}) | OVERRIDES
 
-_FINGERPRINT = re.compile(r"^sha256:[0-9a-f]{64}$")
+_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
 MAX_OVERRIDE = 10_000
-"""Characters or items of an override; more than any sane note."""
+"""Characters or items of an override: more than any sane note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,55 +90,75 @@ class Broken:
 
 
 def read_entry(number: int, table: Mapping[str, Any]) -> tuple[Entry | None, list[Problem]]:
-    problems: list[Problem] = []
+    """The entry that `table` is, the one of this `number` in the file, and all that is wrong with it.
 
-    def wrong(key: str, message: str, remedy: str, *, stops: bool = True) -> None:
-        problems.append(Problem(message, remedy, entry=number, key=key, stops=stops))
-
-    for key in table:
-        if key not in KEYS:
-            wrong(key, f'unknown key "{printable(key, 80)}"', near(key, KEYS), stops=False)
-    for key in ("status", "technical_name", "model_name", "path"):
-        if key not in table:
-            wrong(key, f'"{key}" is missing', f'add a line {key} = "…"')
-        elif not isinstance(table[key], str):
-            wrong(key, f'"{key}" is not a string', "put it in double quotes")
-    status = text_of(table, "status")
-    if status and status not in tuple(Status):
-        wrong("status", f'status "{printable(status, 80)}" is not known', near(status, tuple(Status)))
-    technical = text_of(table, "technical_name")
-    if isinstance(table.get("technical_name"), str) and (what := technical_name_problem(technical)):
-        better = slug(technical)
-        remedy = f'write "{better}"' if better else 'choose one such as "qwen3-8b"'
-        wrong("technical_name", f'technical_name "{printable(technical, 80)}": {what}', remedy)
-    model = text_of(table, "model_name")
-    if isinstance(table.get("model_name"), str) and (what := model_name_problem(model)):
-        remedy = f"write a name of 1 to {MAX_MODEL_NAME} printable characters"
-        wrong("model_name", f'model_name "{printable(model, 80)}": {what}', remedy)
-    path = normal_path(text_of(table, "path"))
-    if isinstance(table.get("path"), str) and (what := path_problem(path)):
-        remedy = "write the folder's path relative to the models root, with / between its parts"
-        wrong("path", f'path "{printable(path, 120)}": {what}', remedy)
-    pinned = table.get("fingerprint")
-    if pinned is not None and (not isinstance(pinned, str) or _FINGERPRINT.match(pinned) is None):
-        wrong(
-            "fingerprint",
-            "fingerprint is not sha256: and 64 hexadecimal digits",
-            "delete the line to take what is there",
-        )
-    overrides = {key: table[key] for key in sorted(OVERRIDES & table.keys())}
-    for key, value in overrides.items():
-        if not _is_override(value):
-            wrong(key, f'"{key}" is neither a string nor a list of strings', "put it in double quotes")
+    No entry where a problem stops it.
+    """
+    problems = [
+        replace(problem, entry=number)
+        for problem in (*_keys(table), *_status(table), *_names(table), *_path(table), *_rest(table))
+    ]
     if any(problem.stops for problem in problems):
         return None, problems
-    return Entry(number, Status(status), technical, model, path, pinned, overrides), problems
+    entry = Entry(
+        number,
+        Status(table["status"]),
+        table["technical_name"],
+        table["model_name"],
+        normal_path(table["path"]),
+        table.get("fingerprint"),
+        {key: table[key] for key in sorted(OVERRIDES & table.keys())},
+    )
+    return entry, problems
 
 
-def _is_override(value: object) -> bool:
-    if isinstance(value, str):
-        return len(value) <= MAX_OVERRIDE
-    return isinstance(value, list) and len(value) <= 1000 and all(isinstance(item, str) for item in value)
+def _keys(table: Mapping[str, Any]) -> Iterator[Problem]:
+    for key in table:
+        if key not in KEYS:
+            yield Problem(f'unknown key "{printable(key, 80)}"', near(key, KEYS), key=key, stops=False)
+    for key in REQUIRED:
+        if key not in table:
+            yield Problem(f'"{key}" is missing', f'add a line {key} = "…"', key=key)
+        elif not isinstance(table[key], str):
+            yield Problem(f'"{key}" is not a string', "put it in double quotes", key=key)
+
+
+def _status(table: Mapping[str, Any]) -> Iterator[Problem]:
+    status = table.get("status")
+    if isinstance(status, str) and status not in tuple(Status):
+        shown = printable(status, 80)
+        yield Problem(f'status "{shown}" is not known', near(status, tuple(Status)), key="status")
+
+
+def _names(table: Mapping[str, Any]) -> Iterator[Problem]:
+    technical, model = table.get("technical_name"), table.get("model_name")
+    if isinstance(technical, str) and (what := technical_name_problem(technical)):
+        better = slug(technical)
+        remedy = f'write "{better}"' if better else 'choose one such as "qwen3-8b"'
+        yield Problem(f'technical_name "{printable(technical, 80)}": {what}', remedy, key="technical_name")
+    if isinstance(model, str) and (what := model_name_problem(model)):
+        remedy = f"write a name of 1 to {MAX_MODEL_NAME} printable characters"
+        yield Problem(f'model_name "{printable(model, 80)}": {what}', remedy, key="model_name")
+
+
+def _path(table: Mapping[str, Any]) -> Iterator[Problem]:
+    path = table.get("path")
+    if isinstance(path, str) and (what := path_problem(normal_path(path))):
+        remedy = "write the folder's path relative to the models root, with / between its parts"
+        yield Problem(f'path "{printable(path, 120)}": {what}', remedy, key="path")
+
+
+def _rest(table: Mapping[str, Any]) -> Iterator[Problem]:
+    pinned = table.get("fingerprint", "sha256:" + 64 * "0")
+    if not isinstance(pinned, str) or _FINGERPRINT.fullmatch(pinned) is None:
+        what = "fingerprint is not sha256: and 64 hexadecimal digits"
+        yield Problem(what, "delete the line to take what is there", key="fingerprint")
+    for key in sorted(OVERRIDES & table.keys()):
+        items = table[key] if isinstance(table[key], list) else [table[key]]
+        if not all(isinstance(item, str) for item in items):
+            yield Problem(f'"{key}" is neither a string nor a list of strings', "put it in quotes", key=key)
+        elif max(len(items), *map(len, items), 0) > MAX_OVERRIDE:
+            yield Problem(f'"{key}" is longer than {MAX_OVERRIDE:,} characters', "shorten it", key=key)
 
 
 def normal_path(path: str) -> str:
@@ -159,8 +180,9 @@ def path_problem(path: str) -> str | None:
     return None
 
 
-def near(word: str, known: Mapping[str, Any] | frozenset[str] | tuple[str, ...]) -> str:
-    close = get_close_matches(word, sorted(known), n=1)
+def near(word: str, known: Collection[str]) -> str:
+    """What to do about a word that is none of those `known`."""
+    close = get_close_matches(word[:80], sorted(known), n=1)
     return f'did you mean "{close[0]}"?' if close else f"known are {', '.join(sorted(known))}"
 
 

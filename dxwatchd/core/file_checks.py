@@ -1,13 +1,13 @@
-"""What may be wrong with one file of a model: its name, its content, its size."""
+"""What may be wrong with one file or folder of a model: its name, its content, its size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from dxwatchd.core.facts import Facts, Fault, Gguf, Pointer, Safetensors, TorchArchive, Unusable
-from dxwatchd.core.filenames import is_temporary, weight_format
+from dxwatchd.core.filenames import is_documentation, is_temporary
 from dxwatchd.core.reasons import Reason, ReasonKind
-from dxwatchd.core.snapshot import SeenFile, Trouble, basename
+from dxwatchd.core.snapshot import SeenFile, SeenFolder, Trouble, basename
 
 _TROUBLES: dict[Trouble, tuple[ReasonKind, str, str]] = {
     Trouble.LINK_OUTSIDE: (
@@ -45,23 +45,34 @@ _FAULTS: dict[Fault, tuple[ReasonKind, str]] = {
     Fault.CHANGED: (ReasonKind.NOT_AT_REST, "wait: it changed while it was being read"),
 }
 
-_MAY_BE_EMPTY = (".py", ".txt", ".jinja")
+_MAY_BE_EMPTY = (".py",)
+"""`__init__.py` is, for one; an empty vocabulary or template is a copy that has only just begun."""
 
 
-def any_file(name: str, file: SeenFile) -> Iterator[Reason]:
-    """What may be wrong with any file of the folder, whatever it is."""
-    if any(is_temporary(part) for part in name.split("/")):
+def folder_reasons(name: str, folder: SeenFolder) -> Iterator[Reason]:
+    """What is wrong with one folder of a model. name: relative to the model, "" for itself."""
+    if is_temporary(basename(name)):
+        yield temporary(f"{name}/")
+    if folder.trouble is not None:
+        kind, found, remedy = _TROUBLES[folder.trouble]
+        yield Reason(kind, file=f"{name}/" if name else "", found=found, remedy=remedy)
+
+
+def file_reasons(name: str, file: SeenFile) -> Iterator[Reason]:
+    """What is wrong with one file of a model. name: relative to the model."""
+    last = basename(name)
+    if is_temporary(last):
         yield temporary(name)
-    elif file.trouble is not None and (
-        file.facts is not None or weight_format(name) or name.endswith(".json")
-    ):
-        kind, found, remedy = _TROUBLES[file.trouble]
-        yield Reason(kind, file=name, found=found, remedy=remedy)
-    elif weight_format(basename(name)) is None:
-        yield from _unusable(name, file.facts)
+    elif file.trouble is not None:
+        if not is_documentation(last):
+            kind, found, remedy = _TROUBLES[file.trouble]
+            yield Reason(kind, file=name, found=found, remedy=remedy)
+    elif file.stat is not None:
+        yield from _content(name, file.facts, file.stat.size, hole=file.hole)
 
 
 def temporary(name: str) -> Reason:
+    """The reason that a copier's temporary name is."""
     return Reason(
         ReasonKind.TEMPORARY_NAME,
         file=name,
@@ -85,19 +96,15 @@ def _unusable(name: str, facts: Facts | None) -> Iterator[Reason]:
         yield Reason(kind, file=name, found=f"{where}{facts.message.rstrip('.')}", remedy=remedy)
 
 
-def weight_file(name: str, file: SeenFile) -> Iterator[Reason]:
-    """Whether one weight file is exactly what its own header says."""
-    facts = file.facts
-    if file.stat is None:
-        return  # a trouble, told already
-    size = file.stat.size
+def _content(name: str, facts: Facts | None, size: int, *, hole: bool) -> Iterator[Reason]:
+    """Whether a file of `size` bytes is exactly what its own header says."""
     if isinstance(facts, Safetensors):
         yield from _size(name, size, facts.promised_size, facts.promised_size)
     elif isinstance(facts, Gguf):
         padded = -(-facts.promised_size // facts.alignment) * facts.alignment
         yield from _size(name, size, facts.promised_size, padded)
     elif isinstance(facts, TorchArchive):
-        if not facts.complete and not file.hole:
+        if not facts.complete and not hole:
             yield Reason(
                 ReasonKind.TRUNCATED,
                 file=name,

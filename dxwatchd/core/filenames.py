@@ -27,7 +27,7 @@ _TEMPORARY_SUFFIXES = (
     ".tmp",
     ".filepart",  # WinSCP
 )
-_RSYNC_TEMPORARY = re.compile(r"^\..+\.[A-Za-z0-9]{6}$")  # rsync: .NAME.XXXXXX
+_RSYNC_TEMPORARY = re.compile(r"\..+\.[A-Za-z0-9]{6}")  # rsync: .NAME.XXXXXX
 _UNISON_TEMPORARY = re.compile(r"^\.unison\.")
 
 
@@ -54,7 +54,7 @@ def is_temporary(name: str) -> bool:
 
 
 def _is_rsync_temporary(name: str) -> bool:
-    if _RSYNC_TEMPORARY.match(name) is None:
+    if _RSYNC_TEMPORARY.fullmatch(name) is None:
         return False
     # ".gitattributes.backup" has six letters at its end too; mkstemp's are rarely all lower case
     return name.count(".") >= 3 or not name.rpartition(".")[2].islower()
@@ -71,7 +71,11 @@ _FORMATS: tuple[tuple[str, WeightFormat], ...] = (
 )
 
 _NOT_WEIGHTS = re.compile(
-    r"^(optimizer|scheduler|scaler|training_args|rng_state|random_states|trainer_state|imatrix)[^/]*$"
+    r"^(optimizer|scheduler|scaler|training_args|rng_state|random_states|trainer_state|imatrix)"
+)
+
+_DOCUMENTATION = re.compile(
+    r"(\.(md|rst|pdf|png|jpe?g|gif|svg|webp)$|^(license|notice|readme)|^\.git)", re.IGNORECASE
 )
 
 
@@ -82,16 +86,31 @@ def weight_format(name: str) -> WeightFormat | None:
     return next((form for suffix, form in _FORMATS if name.endswith(suffix)), None)
 
 
+_INDEX = re.compile(r"\.(?P<form>safetensors|bin)\.index(\.[^.]+)?\.json\Z")
+"""Diffusers puts the variant behind: `diffusion_pytorch_model.safetensors.index.fp16.json`."""
+
+
 def index_format(name: str) -> WeightFormat | None:
     """The format of the weights that an index of this name lists; None for what is not an index."""
-    if name.endswith(".safetensors.index.json"):
-        return WeightFormat.SAFETENSORS
-    return WeightFormat.PYTORCH if name.endswith(".bin.index.json") else None
+    match = _INDEX.search(name)
+    if match is None:
+        return None
+    return WeightFormat.SAFETENSORS if match["form"] == "safetensors" else WeightFormat.PYTORCH
 
 
 def is_adapter_weights(name: str) -> bool:
     """Whether PEFT saves an adapter's weights under this name."""
     return name.startswith("adapter_model") and weight_format(name) is not None
+
+
+def is_tensors(name: str) -> bool:
+    """Whether a file of this name holds tensors of any kind, a trainer's state too."""
+    return name.endswith(tuple(suffix for suffix, _ in _FORMATS))
+
+
+def is_documentation(name: str) -> bool:
+    """Whether a file of this name is for people to read only: no loader misses it."""
+    return _DOCUMENTATION.search(name) is not None
 
 
 def is_projector(name: str) -> bool:
@@ -100,37 +119,36 @@ def is_projector(name: str) -> bool:
 
 
 class Numbered(NamedTuple):
-    """A file name of a numbered set: `model-00001-of-00019.safetensors`."""
+    """A file name of a numbered set, `model-00001-of-00019.safetensors`, its digits as they are written."""
 
     stem: str
     joint: str
-    number: int
-    total: int
-    width: int
+    number: str
+    total: str
     suffix: str
 
-    def name(self, number: int) -> str:
-        """The name of another file of the same set."""
-        return f"{self.stem}{self.joint}{number:0{self.width}d}-of-{self.total:0{self.width}d}{self.suffix}"
+    def __str__(self) -> str:
+        """The file name."""
+        return f"{self.stem}{self.joint}{self.number}-of-{self.total}{self.suffix}"
 
 
 _NUMBERED = re.compile(
-    r"^(?P<stem>.+?)(?P<joint>[-_])(?P<number>\d{1,6})-of-(?P<total>\d{1,6})(?P<suffix>\.[a-z0-9]+)$"
+    r"(?P<stem>.+?)(?P<joint>[-_])(?P<number>[0-9]{1,6})-of-(?P<total>[0-9]{1,6})(?P<suffix>\.[a-z0-9]+)"
 )
 
 
 def numbered(name: str) -> Numbered | None:
     """The parts of a numbered weight file's name; None for any other name.
 
-    `model-1-of-2.safetensors` (not padded) and `model_00001-of-00072` with an underscore are seen in the wild.
+    `model-1-of-2.safetensors` (not padded) and `model_00001-of-00072` with an underscore are seen too.
     """
-    match = _NUMBERED.match(name)
+    match = _NUMBERED.fullmatch(name)
     if match is None:
         return None
-    number, total = int(match["number"]), int(match["total"])
-    if not 1 <= total <= MAX_SHARDS or number > total:
+    total = int(match["total"])
+    if not 1 <= total <= MAX_SHARDS or int(match["number"]) > total:
         return None
-    return Numbered(match["stem"], match["joint"], number, total, len(match["total"]), match["suffix"])
+    return Numbered(match["stem"], match["joint"], match["number"], match["total"], match["suffix"])
 
 
 MAX_SHARDS = 10_000

@@ -12,6 +12,10 @@ from dxwatchd.core.snapshot import SeenFolder
 from dxwatchd.core.text import count
 
 
+def _no_components(_: SeenFolder) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """How one layout is recognised and what then belongs to it.
@@ -25,7 +29,7 @@ class Rule:
     kind: Kind
     evidence: Callable[[SeenFolder], tuple[str, ...]]
     wanted: Callable[[str], bool]
-    components: Callable[[SeenFolder], tuple[str, ...]] = lambda folder: ()
+    components: Callable[[SeenFolder], tuple[str, ...]] = _no_components
     own_weights: bool = True
 
 

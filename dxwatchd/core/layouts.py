@@ -1,21 +1,27 @@
 """Snapshot → models: which folders are one model, of which kind, and which files belong to each.
 
-The rules are a table (`RULES`), strongest first: each looks at one folder and gives its evidence or nothing.
-The outermost folder that some rule knows owns everything below it, except what it does not refer to and
-what can be loaded by itself. A folder that only groups others (a publisher) owns nothing, and the models
+The outermost folder that a rule (`layout_rules`) knows owns everything below it, except what can be loaded
+by itself and is not referred to. A folder that only groups others (a publisher) owns nothing, and the models
 root itself is never a model.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from dxwatchd.core.filenames import is_temporary
 from dxwatchd.core.layout_rules import Rule, match
 from dxwatchd.core.model import ModelFolder, WeightSet
-from dxwatchd.core.ownership import component_folder, files_of
-from dxwatchd.core.snapshot import SeenFolder, Snapshot, join
+from dxwatchd.core.ownership import component_folder, listed, owned_folders
+from dxwatchd.core.snapshot import SeenFolder, Snapshot, basename, join
 from dxwatchd.core.strays import CHECKPOINT, Stray, loose_files, stray_reasons
 from dxwatchd.core.weightsets import weight_sets
+
+PARTS = frozenset({"onnx", "openvino", "original"})
+"""Subfolders that hold a model's weights again, in another form; they are never models of their own."""
+
+_CHECKPOINT_NAME = re.compile(r"checkpoint-[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,78 +32,93 @@ class Found:
     strays: tuple[Stray, ...]
 
 
-def find(snapshot: Snapshot, *, propose_checkpoints: bool = False) -> Found:
+def find(
+    snapshot: Snapshot, *, propose_checkpoints: bool = False, entered: frozenset[str] = frozenset()
+) -> Found:
     """Every model of a snapshot, and every folder that looks like one and is not.
 
     propose_checkpoints: whether a training checkpoint (`trainer_state.json`) counts as a model of its own;
-    otherwise it is a stray with that reason.
+    otherwise it is a stray with that reason, unless an entry speaks of it (its path is in `entered`).
     """
-    models: list[ModelFolder] = []
-    strays: list[Stray] = []
     root = snapshot.folders.get("")
     if root is None:
         return Found((), ())
+    search = _Search(snapshot, entered, propose_checkpoints=propose_checkpoints)
     loose = loose_files(root)
     if loose:
-        strays.append(Stray("", loose))
+        search.strays.append(Stray("", loose))
     for name in root.folders:
-        _look(snapshot, name, models, strays, propose_checkpoints=propose_checkpoints)
+        search.look(name)
     return Found(
-        tuple(sorted(models, key=lambda model: model.path)),
-        tuple(sorted(strays, key=lambda stray: stray.path)),
+        tuple(sorted(search.models, key=lambda model: model.path)),
+        tuple(sorted(search.strays, key=lambda stray: stray.path)),
     )
 
 
-def _look(
-    snapshot: Snapshot,
-    path: str,
-    models: list[ModelFolder],
-    strays: list[Stray],
-    *,
-    propose_checkpoints: bool,
-    owner: frozenset[str] = frozenset(),
-) -> None:
-    """Judge the folder at `path` and what is below it; `owner` holds the paths that an owner refers to."""
-    folder = snapshot.folders.get(path)
-    if folder is None or path in owner:
-        return
-    found = match(folder)
-    if found is None:
-        if not owner:
-            reasons = stray_reasons(folder)
-            if reasons:
-                strays.append(Stray(path, reasons))
+class _Search:
+    """One walk over a snapshot; nothing of it outlives `find`."""
+
+    def __init__(self, snapshot: Snapshot, entered: frozenset[str], *, propose_checkpoints: bool) -> None:
+        self.snapshot = snapshot
+        self.entered = entered
+        self.propose_checkpoints = propose_checkpoints
+        self.models: list[ModelFolder] = []
+        self.strays: list[Stray] = []
+
+    def look(self, path: str, referred: frozenset[str] = frozenset(), *, inside: bool = False) -> None:
+        """Judge the folder at `path` and what is below it.
+
+        referred: paths that the models above refer to; inside: whether there is a model above.
+        """
+        folder = self.snapshot.folders.get(path)
+        if folder is None or path in referred:
+            return
+        name = basename(path)
+        if inside and (name in PARTS or is_temporary(name)):
+            return
+        found = match(folder)
+        if found is None:
+            if not inside and (reasons := stray_reasons(folder)):
+                self.strays.append(Stray(path, reasons))
+            for name in folder.folders:
+                self.look(join(path, name), referred, inside=inside)
+        elif _is_checkpoint(folder) and not self.propose_checkpoints and path not in self.entered:
+            self.strays.append(Stray(path, (CHECKPOINT,)))
+        else:
+            self._take(folder, *found, referred)
+
+    def _take(
+        self, folder: SeenFolder, rule: Rule, evidence: tuple[str, ...], referred: frozenset[str]
+    ) -> None:
+        """Make a model of `folder`, and look for others in what it does not refer to."""
+        path, components = folder.path, rule.components(folder)
+        referred |= {join(path, component) for component in components}
+        models, strays = len(self.models), len(self.strays)
         for name in folder.folders:
-            below = join(path, name)
-            _look(snapshot, below, models, strays, propose_checkpoints=propose_checkpoints, owner=owner)
-        return
-    if "trainer_state.json" in folder.files and not propose_checkpoints:
-        strays.append(Stray(path, (CHECKPOINT,)))
-        return
-    rule, evidence = found
-    components = rule.components(folder)
-    referred = frozenset(join(path, component) for component in components) | owner
-    for name in folder.folders:
-        # what is below an owner and can be loaded by itself is a model of its own, unless it is referred to
-        _look(
-            snapshot,
-            join(path, name),
-            models,
-            strays,
-            propose_checkpoints=propose_checkpoints,
-            owner=referred or frozenset({path}),
+            self.look(join(path, name), referred, inside=True)
+        others = frozenset(
+            [model.path for model in self.models[models:]] + [stray.path for stray in self.strays[strays:]]
         )
-    others = frozenset(model.path for model in models if model.path.startswith(f"{path}/"))
-    models.append(
-        ModelFolder(
-            path=path,
-            layout=rule.layout,
-            kind=rule.kind,
-            evidence=evidence,
-            weight_sets=_weights(snapshot, folder, rule, components),
-            components=components,
-            files=tuple(files_of(snapshot, path, others)),
+        owned = tuple(owned_folders(self.snapshot, path, others))
+        self.models.append(
+            ModelFolder(
+                path=path,
+                layout=rule.layout,
+                kind=rule.kind,
+                evidence=evidence,
+                weight_sets=_weights(self.snapshot, folder, rule, components),
+                components=components,
+                files=listed(owned),
+                folders=tuple(sorted(inner.path[len(path) + 1 :] for inner in owned[1:])),
+            )
         )
+
+
+def _is_checkpoint(folder: SeenFolder) -> bool:
+    """Whether a trainer can go on from here: a finished run's folder may have a `trainer_state.json` too."""
+    return "trainer_state.json" in folder.files and (
+        _CHECKPOINT_NAME.fullmatch(basename(folder.path)) is not None
+        or any(name.startswith("optimizer.") for name in folder.files)
     )
 
 

@@ -10,10 +10,10 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from dxwatchd.core.entries import Broken, Entry, Problem, near, read_entry, text_of
+from dxwatchd.core.entries import Broken, Entry, Problem, near, normal_path, read_entry, text_of
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.text import printable
-from dxwatchd.core.toml_lines import TableLines, table_lines
+from dxwatchd.core.toml_lines import Lines, lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def parse(text: str) -> Manifest:
     """Read a manifest's text. Never raises: what is wrong is in `problems`, with lines, in file order."""
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         return Manifest(problems=(_syntax(error, text),), parses=False, text=text)
     problems = [
         Problem(f'unknown key "{printable(key, 80)}"', near(key, ("models",)), key=key, stops=False)
@@ -60,7 +60,8 @@ def parse(text: str) -> Manifest:
         shape = Problem(
             '"models" is not an array of tables', "begin each entry with a line [[models]]", key="models"
         )
-        return Manifest(problems=tuple(_placed([*problems, shape], text)), parses=False, text=text)
+        # what is wrong with the whole file comes first
+        return Manifest(problems=(*_placed([shape], text), *_placed(problems, text)), parses=False, text=text)
     entries: list[Entry] = []
     broken: list[Broken] = []
     for number, table in enumerate(tables):
@@ -69,30 +70,31 @@ def parse(text: str) -> Manifest:
         if entry is not None:
             entries.append(entry)
         else:
-            broken.append(
-                Broken(number, *(text_of(table, key) for key in ("technical_name", "model_name", "path")))
-            )
-    placed = tuple(_placed(problems, text)) if problems else ()
-    return Manifest(tuple(entries), tuple(broken), placed, text=text)
+            technical, model = text_of(table, "technical_name"), text_of(table, "model_name")
+            broken.append(Broken(number, technical, model, normal_path(text_of(table, "path"))))
+    return Manifest(tuple(entries), tuple(broken), tuple(_placed(problems, text)), text=text)
 
 
 @lru_cache(maxsize=4)
-def _lines(text: str) -> list[TableLines]:
-    return table_lines(text, "models")
+def _lines(text: str) -> Lines:
+    return lines_of(text, "models")
 
 
-def _line(lines: list[TableLines], number: int, key: str) -> int:
-    if number >= len(lines):
-        return 0
-    return lines[number].keys.get(key, lines[number].header)
+def _line(lines: Lines, number: int, key: str) -> int:
+    if not 0 <= number < len(lines.tables):
+        return lines.top.get("models", 0)  # an inline array
+    return lines.tables[number].keys.get(key, lines.tables[number].header)
 
 
 def _placed(problems: list[Problem], text: str) -> list[Problem]:
     """The problems with the lines they stand on, in that order."""
+    if not problems:
+        return []
+    lines = _lines(text)
     placed = [
-        problem
+        replace(problem, line=lines.top.get(problem.key, 0))
         if problem.entry is None
-        else replace(problem, line=_line(_lines(text), problem.entry, problem.key))
+        else replace(problem, line=_line(lines, problem.entry, problem.key))
         for problem in problems
     ]
     return sorted(placed, key=lambda problem: (problem.line, problem.message))
@@ -104,11 +106,11 @@ _PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 def _syntax(error: Exception, text: str) -> Problem:
     message = "tables are nested too deeply" if isinstance(error, RecursionError) else str(error)
     place = _PLACE.search(message)
-    line, column = text.count("\n") + 1, 0
+    line, column = 0, 0
     if place is not None:
         message = message[: place.start()]
-        if place[1]:
-            line, column = int(place[1]), int(place[2])
+        line = int(place[1]) if place[1] else text.count("\n") + 1
+        column = int(place[2]) if place[2] else 0
     return Problem(
         f"not valid TOML: {printable(message, 200)}",
         "mend this line; until then the last good manifest stays in force",

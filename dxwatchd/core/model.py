@@ -62,8 +62,9 @@ class ModelFolder:
     """One model: a folder that owns its files.
 
     path: relative to the models root; evidence: sentences that say why it is this layout;
-    components: subfolders that belong to it, relative to the model folder;
-    files: all that belongs to it and is there, sorted by name.
+    components: subfolders that it refers to, relative to the model folder;
+    files: all that belongs to it and is there, sorted by name; folders: its subfolders, sorted likewise;
+    those of models that lie inside it belong to these.
     """
 
     path: str
@@ -73,6 +74,7 @@ class ModelFolder:
     weight_sets: tuple[WeightSet, ...]
     components: tuple[str, ...]
     files: tuple[ModelFile, ...]
+    folders: tuple[str, ...] = ()
 
     @property
     def primary(self) -> WeightSet | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
+from itertools import chain, count
 
 MAX_TECHNICAL = 63
 """Characters; the longest label that DNS allows (RFC 1035, 2.3.4)."""
@@ -18,7 +19,7 @@ MAX_TECHNICAL = 63
 MAX_MODEL_NAME = 200
 """Characters of a model name."""
 
-_TECHNICAL = re.compile(r"^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$")
+_TECHNICAL = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 
 _RESERVED = frozenset(
     {"con", "prn", "aux", "nul", "latest", "index", "default", "none", "null"}
@@ -27,10 +28,14 @@ _RESERVED = frozenset(
 """File names that Windows keeps for devices, tags that registries give a meaning, and our own index."""
 
 _GENERIC = re.compile(
-    r"^(checkpoint-\d+|checkpoints?|final|models?|model_?files|weights|output|outputs|snapshot|snapshots|main|"
-    r"master|latest|[0-9a-f]{40}|hf|gguf|original|base|test|tmp|temp|new|copy|data)$",
+    r"checkpoint-[0-9]+|checkpoints?|final|models?|model_?files|weights|output|outputs|snapshot|snapshots|main|"
+    r"master|latest|[0-9a-f]{40}|hf|gguf|original|base|test|tmp|temp|new|copy|data",
     re.IGNORECASE,
 )
+
+_HASH = re.compile(r"[0-9a-f]{40}")
+_HUB_CACHE = re.compile(r"models--(?:(?P<org>.+?)--)?(?P<name>.+)")
+_ORG_AND_NAME = re.compile(r"[\w-][\w.-]*/(?P<name>[\w-][\w.-]*)")
 
 
 def canonical(name: str) -> str:
@@ -47,7 +52,7 @@ def technical_name_problem(name: str) -> str | None:
         return "it is empty"
     if len(name) > MAX_TECHNICAL:
         return f"it has {len(name)} characters, at most {MAX_TECHNICAL} are allowed"
-    if _TECHNICAL.match(name) is None or ".." in name:
+    if _TECHNICAL.fullmatch(name) is None or ".." in name:
         return "only a-z, 0-9 and inner . and - are allowed"
     if name in _RESERVED:
         return "it is a reserved word"
@@ -69,7 +74,7 @@ def model_name_problem(name: str) -> str | None:
 
 def is_generic(name: str) -> bool:
     """Whether a folder's name says nothing about the model in it (`checkpoint-900`, `final`, a hash)."""
-    return _GENERIC.match(name) is not None
+    return _GENERIC.fullmatch(name) is not None
 
 
 def slug(text: str) -> str:
@@ -89,7 +94,7 @@ def slug(text: str) -> str:
 
 def short_digest(text: str) -> str:
     """Eight hexadecimal digits of the SHA-256 of `text`."""
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:8]
+    return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +102,8 @@ class Hints:
     """What a model folder says of its own name.
 
     path: relative to the models root; model_type: of its config or GGUF header; declared: names that the
-    folder's files give, best first (README front matter, GGUF `general.name`, `_name_or_path`); size: in
-    bytes; fingerprint: for the last resort.
+    folder's files give, best first (GGUF `general.name`, `_name_or_path`); size: in bytes; fingerprint: for
+    the last resort.
     """
 
     path: str
@@ -110,7 +115,7 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A pair of names for a new entry, and the ones that were considered first, with why they were not taken."""
+    """A pair of names for a new entry; rejected: those that were considered first, and why they are not."""
 
     technical_name: str
     model_name: str
@@ -125,65 +130,62 @@ def derive(hints: Hints, taken: Container[str]) -> Names:
     """
     rejected: list[str] = []
     base = _model_name(hints)
-    publisher = slug(hints.path.rpartition("/")[0])
+    above = hints.path.rpartition("/")[0].rpartition("/")[2]
     digest = short_digest(hints.path)
     stem = slug(base) or _fallback(hints)
-    technical = _free(
-        (
-            stem,
-            slug(f"{publisher}-{stem}") if publisher else "",
-            slug(f"{stem}-{digest}"),
-            *_counted(stem, digest),
-        ),
-        taken,
-        rejected,
+    technical = [stem, slug(f"{slug(above)}-{stem}") if slug(above) else "", slug(f"{stem}-{digest}")]
+    model = [base, f"{above}/{base}" if above else "", f"{base[: MAX_MODEL_NAME - 11].rstrip()} ({digest})"]
+    return Names(
+        _free(technical, digest, taken, technical_name_problem, rejected),
+        _free(model, digest, taken, model_name_problem, rejected),
+        tuple(rejected),
     )
-    publisher_shown = hints.path.rpartition("/")[0].rpartition("/")[2]
-    model = _free(
-        (
-            base,
-            f"{publisher_shown}/{base}"[:MAX_MODEL_NAME] if publisher_shown else "",
-            f"{base[: MAX_MODEL_NAME - 11]} ({digest})",
-            *_counted(base[: MAX_MODEL_NAME - 20], digest),
-        ),
-        taken,
-        rejected,
-    )
-    return Names(technical, model, tuple(rejected))
 
 
-def _counted(stem: str, digest: str) -> tuple[str, ...]:
-    short = stem[: MAX_TECHNICAL - 14].rstrip(".-")
-    return tuple(f"{short}-{digest}-{number}" for number in range(2, 1000))
-
-
-def _free(candidates: tuple[str, ...], taken: Container[str], rejected: list[str]) -> str:
-    for candidate in candidates:
-        if not candidate:
+def _free(
+    candidates: list[str],
+    digest: str,
+    taken: Container[str],
+    problem: Callable[[str], str | None],
+    rejected: list[str],
+) -> str:
+    """The first of `candidates` that is allowed and not taken, or the last one with a number behind it."""
+    short = candidates[0][: MAX_TECHNICAL - 20].rstrip(".- ")
+    for candidate in chain(candidates, (f"{short}-{digest}-{number}" for number in count(2))):
+        if problem(candidate) is not None:
             continue
         if canonical(candidate) not in taken:
             return candidate
         rejected.append(f"{candidate}: taken")
-    raise AssertionError("a thousand names with the folder's own digest are taken")
+    raise AssertionError("numbers do not end")
 
 
 def _model_name(hints: Hints) -> str:
-    parts = hints.path.split("/")
-    if not is_generic(parts[-1]) and model_name_problem(parts[-1]) is None:
-        return parts[-1]
+    """The first name that says something: the folder's, a declared one, one of the folders above."""
+    *above, last = hints.path.split("/")
+    cached = _from_hub_cache(last)
+    if _says_something(cached):
+        return cached
     for declared in hints.declared:
-        last = declared.rpartition("/")[2] if declared.count("/") == 1 else declared
-        sane = (
-            model_name_problem(last) is None and not is_generic(last) and "/" not in last and last.strip(".")
-        )
-        if sane:
-            return last
-    for part in reversed(parts[:-1]):
-        if not is_generic(part) and model_name_problem(part) is None:
-            return f"{part}-{parts[-1]}"[:MAX_MODEL_NAME] if model_name_problem(parts[-1]) is None else part
-    if model_name_problem(parts[-1]) is None:
-        return parts[-1]
-    return _fallback(hints)
+        match = _ORG_AND_NAME.fullmatch(declared)
+        name = match["name"] if match is not None else declared
+        if "/" not in name and name.strip(".") and _says_something(name):
+            return name
+    for part in map(_from_hub_cache, reversed(above)):
+        if _says_something(part):
+            whole = f"{part}-{last}"
+            return part if _HASH.fullmatch(last) or model_name_problem(whole) is not None else whole
+    return last if model_name_problem(last) is None and not _HASH.fullmatch(last) else _fallback(hints)
+
+
+def _says_something(name: str) -> bool:
+    return model_name_problem(name) is None and not is_generic(name)
+
+
+def _from_hub_cache(part: str) -> str:
+    """`Qwen3-8B` of `models--Qwen--Qwen3-8B`, the folder of huggingface_hub's cache; others as they are."""
+    match = _HUB_CACHE.fullmatch(part)
+    return match["name"] if match is not None else part
 
 
 def _fallback(hints: Hints) -> str:

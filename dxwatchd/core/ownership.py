@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dxwatchd.core.model import ModelFile, ModelFolder
-from dxwatchd.core.snapshot import SeenFolder, Snapshot, join, parent
+from dxwatchd.core.snapshot import SeenFile, SeenFolder, Snapshot, join
+
+
+def owned_folders(snapshot: Snapshot, path: str, others: frozenset[str]) -> Iterator[SeenFolder]:
+    """The folder at `path` and those below it, without the subtrees in `others`; parents first."""
+    if path in others or (folder := snapshot.folders.get(path)) is None:
+        return
+    yield folder
+    for name in folder.folders:
+        yield from owned_folders(snapshot, join(path, name), others)
+
+
+def listed(folders: tuple[SeenFolder, ...]) -> tuple[ModelFile, ...]:
+    """The files in `folders`, with names relative to the first of them, sorted."""
+    start = len(folders[0].path) + 1
+    files = [
+        ModelFile(join(folder.path[start:], name), file.stat.size)
+        for folder in folders
+        for name, file in folder.files.items()
+        if file.stat is not None
+    ]
+    return tuple(sorted(files, key=lambda file: file.name))
 
 
 def component_folder(snapshot: Snapshot, folder: SeenFolder, component: str) -> SeenFolder | None:
@@ -19,31 +40,27 @@ def component_folder(snapshot: Snapshot, folder: SeenFolder, component: str) -> 
     return snapshot.folders.get(path)
 
 
-def files_of(snapshot: Snapshot, path: str, others: frozenset[str]) -> Iterator[ModelFile]:
-    """All files below `path` but those of other models, with names relative to it, sorted."""
-    names: list[ModelFile] = []
-    for folder in owned_folders(snapshot, path, others):
-        prefix = folder.path[len(path) + 1 :]
-        for name, file in folder.files.items():
-            if file.stat is not None:
-                names.append(ModelFile(join(prefix, name), file.stat.size))
-    return iter(sorted(names, key=lambda file: file.name))
+def seen_folders(model: ModelFolder, snapshot: Snapshot) -> dict[str, SeenFolder]:
+    """What was seen of the model's folders, by name relative to it ("" is itself).
+
+    A component that is a link to a folder elsewhere is among them, under the component's name.
+    """
+    top = snapshot.folders[model.path]
+    seen = {"": top}
+    for name in model.folders:
+        folder = snapshot.folders.get(join(model.path, name))
+        if folder is not None:
+            seen[name] = folder
+    for component in model.components:
+        linked = component_folder(snapshot, top, component)
+        if linked is not None:
+            seen[component] = linked
+    return dict(sorted(seen.items()))
 
 
-def owned_folders(snapshot: Snapshot, path: str, others: frozenset[str]) -> Iterator[SeenFolder]:
-    """The folder at `path` and those below it, without the subtrees in `others`; parents first."""
-    if path in others or (folder := snapshot.folders.get(path)) is None:
-        return
-    yield folder
-    for name in folder.folders:
-        yield from owned_folders(snapshot, join(path, name), others)
-
-
-def enclosing(models: tuple[ModelFolder, ...], path: str) -> ModelFolder | None:
-    """The model that owns `path`: the one there, or the nearest one above it."""
-    by_path = {model.path: model for model in models}
-    while path:
-        if path in by_path:
-            return by_path[path]
-        path = parent(path)
-    return None
+def seen_files(folders: Mapping[str, SeenFolder]) -> dict[str, SeenFile]:
+    """What was seen of the files in a model's folders, by name relative to the model, sorted."""
+    files = {
+        join(inner, name): file for inner, folder in folders.items() for name, file in folder.files.items()
+    }
+    return dict(sorted(files.items()))

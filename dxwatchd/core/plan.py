@@ -11,8 +11,8 @@ from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import Names
 from dxwatchd.core.reasons import Reason, State
 from dxwatchd.core.records import CardRecord, Published
-from dxwatchd.core.registration import CardChange
 from dxwatchd.core.rest import Periods, Watched
+from dxwatchd.core.revisions import CardChange
 from dxwatchd.core.snapshot import Snapshot
 
 

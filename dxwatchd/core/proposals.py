@@ -10,7 +10,10 @@ from dxwatchd.core.text import printable
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A block to be appended. found: the comment's words on what was found; rejected: names not taken, and why."""
+    """A block to be appended.
+
+    found: the comment's words on what was found; rejected: names that were not taken, and why.
+    """
 
     technical_name: str
     model_name: str
@@ -52,6 +55,7 @@ HEADER = """\
 #     status = "proposed"   to   status = "approved"
 # and save. "rejected" stops the asking. Names may be changed before; both are unique across the system.
 # A block may also be written by hand before the folder is there: it waits for it.
-# The same from a shell: dxwatchd approve NAME, dxwatchd reject NAME, dxwatchd add TECHNICAL_NAME MODEL_NAME PATH
+# The same from a shell: dxwatchd approve NAME, dxwatchd reject NAME,
+# dxwatchd add TECHNICAL_NAME MODEL_NAME PATH
 """
 """What a new manifest begins with."""

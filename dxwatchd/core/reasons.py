@@ -59,6 +59,7 @@ class ReasonKind(StrEnum):
 STATE_OF: dict[ReasonKind, State] = {
     ReasonKind.TEMPORARY_NAME: State.COPYING,
     ReasonKind.EMPTY: State.COPYING,
+    ReasonKind.NOT_AT_REST: State.COPYING,
     ReasonKind.MISSING_FILE: State.INCOMPLETE,
     ReasonKind.NO_WEIGHTS: State.INCOMPLETE,
     ReasonKind.NO_CONFIG: State.INCOMPLETE,

@@ -36,8 +36,8 @@ class CardRecord:
     """A published card, as far as it decides what happens next.
 
     fingerprint: the pinned content; approved_fingerprint: what the entry's `fingerprint` line said when that
-    content was taken (None: it had none); path: where the folder was last seen; entry_path: the entry's `path`
-    at that time (they differ while a move is not confirmed); revision: counts up from 1.
+    content was taken (None: it had none); path: where the folder was last seen; entry_path: the entry's
+    `path` at that time (they differ while a move is not confirmed); revision: counts up from 1.
     """
 
     technical_name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dxwatchd.core.entries import Entry
@@ -10,28 +10,16 @@ from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.readiness import Verdict
 from dxwatchd.core.reasons import Reason, ReasonKind, State, state_of
 from dxwatchd.core.records import Availability, CardRecord, Change
+from dxwatchd.core.revisions import CardChange, as_entry, content_kept, next_revision, why
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A model folder with the verdict on it; settled: whether it has come to rest (asked only when it matters)."""
+    """A model folder with the verdict on it. settled: whether it is at rest (asked only where it matters)."""
 
     model: ModelFolder
     verdict: Verdict
     settled: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class CardChange:
-    """A card to be written.
-
-    record: what it is to be; change: why; model: the folder to read its content from, or None where the
-    content stays as it was published and only availability and the like change.
-    """
-
-    record: CardRecord
-    change: Change
-    model: ModelFolder | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +32,45 @@ class Outcome:
     folder: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of an entry beside the entry itself.
+
+    card: its published card; last_revision: of an earlier, removed card of its name (0: none);
+    renamed: the card of its folder under the name that the entry had before;
+    here: what is to be said of its path where no model lies there (not listed, no config, ...).
+    """
+
+    card: CardRecord | None = None
+    last_revision: int = 0
+    renamed: CardRecord | None = None
+    here: tuple[Reason, ...] = ()
+
+
 def register(
-    entry: Entry,
-    card: CardRecord | None,
-    last_revision: int,
-    folders: Mapping[str, Judged],
-    candidates: tuple[Judged, ...],
+    entry: Entry, known: Known, folders: Mapping[str, Judged], candidates: Mapping[str, Judged]
 ) -> Outcome:
     """Decide about one approved entry.
 
-    card: its published card; last_revision: of an earlier, removed card of that name (0: none);
-    folders: every model folder by path; candidates: those that no entry speaks of, where it may have moved to.
+    folders: every model folder by path; candidates: those that no entry speaks of, where it may have moved.
     """
     judged = folders.get(entry.path)
     if judged is None:
-        return _absent(entry, card, candidates)
+        return _absent(entry, known, candidates)
     if not judged.verdict.whole:
-        return _not_whole(entry, card, judged)
-    if card is None:
-        return _first_time(entry, last_revision, judged)
-    return _again(entry, card, judged)
+        return _not_whole(entry, known.card, judged)
+    if known.card is None:
+        return _first_time(entry, known, judged)
+    return _again(entry, known.card, judged)
 
 
-def _first_time(entry: Entry, last_revision: int, judged: Judged) -> Outcome:
-    found = judged.verdict.fingerprint
-    if entry.fingerprint is not None and entry.fingerprint != found:
-        return Outcome(State.DRIFTED, (_changed(entry, "since it was proposed"),), folder=entry.path)
-    if entry.fingerprint is None and not judged.settled():
-        # with a fingerprint it is the very content that was at rest when it was proposed
+def _first_time(entry: Entry, known: Known, judged: Judged) -> Outcome:
+    found, pinned = judged.verdict.fingerprint, known.renamed
+    expected = entry.fingerprint or found if pinned is None else _expected(entry, pinned, found)
+    if found != expected:
+        since = "since it was proposed" if pinned is None else "since it was approved"
+        return Outcome(State.DRIFTED, (_changed(entry, since),), folder=entry.path)
+    if (pinned is None or pinned.fingerprint != found) and not judged.settled():
         return Outcome(State.COPYING, (WAITING,), folder=entry.path)
     record = CardRecord(
         technical_name=entry.technical_name,
@@ -81,94 +80,108 @@ def _first_time(entry: Entry, last_revision: int, judged: Judged) -> Outcome:
         fingerprint=found,
         approved_fingerprint=entry.fingerprint,
         availability=Availability.AVAILABLE,
-        revision=last_revision + 1,
+        revision=known.last_revision + 1,
         overrides=dict(entry.overrides),
     )
-    return Outcome(
-        State.REGISTERED,
-        judged.verdict.warnings,
-        CardChange(record, Change.REGISTERED, judged.model),
-        folder=entry.path,
-    )
+    change = CardChange(record, Change.REGISTERED, judged.model)
+    return Outcome(State.REGISTERED, change=change, folder=entry.path)
 
 
 def _again(entry: Entry, card: CardRecord, judged: Judged) -> Outcome:
-    """The folder is whole and has a card: is it what was approved, and does the entry say the same as before?"""
+    """The folder is whole and has a card: is it what was approved, and does the entry say what it said?"""
     found = judged.verdict.fingerprint
     expected = _expected(entry, card, found)
     if found != expected:
-        drifted = replace(_as_entry(card, entry), availability=Availability.DRIFTED, path=entry.path)
+        drifted = replace(as_entry(card, entry), availability=Availability.DRIFTED, path=entry.path)
         return Outcome(
             State.DRIFTED,
             (_changed(entry, "since it was approved"),),
-            _content_kept(card, drifted, Change.DRIFTED),
+            content_kept(card, drifted, Change.DRIFTED),
             folder=entry.path,
         )
     approved = replace(
-        _as_entry(card, entry),
+        as_entry(card, entry),
         path=entry.path,
         fingerprint=found,
         approved_fingerprint=entry.fingerprint,
         availability=Availability.AVAILABLE,
     )
     if approved == card:
-        return Outcome(State.REGISTERED, judged.verdict.warnings, folder=entry.path)
+        return Outcome(State.REGISTERED, folder=entry.path)
     if found not in (card.fingerprint, entry.fingerprint) and not judged.settled():
         return Outcome(State.COPYING, (WAITING,), folder=entry.path)
-    change = CardChange(_next(approved, card), _why(card, approved), judged.model)
-    return Outcome(State.REGISTERED, judged.verdict.warnings, change, folder=entry.path)
+    change = CardChange(next_revision(approved, card), why(card, approved), judged.model)
+    return Outcome(State.REGISTERED, change=change, folder=entry.path)
 
 
 def _expected(entry: Entry, card: CardRecord, found: str) -> str:
-    """The content that a person approved: the entry's line; what is there, where the line was deleted; the pinned."""
+    """The content that a person approved: what the entry says, what is there since its line is gone, or else
+    what was pinned.
+    """
     if entry.fingerprint is not None:
         return entry.fingerprint
     return found if card.approved_fingerprint is not None else card.fingerprint
 
 
+_NOT_SEEN = frozenset({ReasonKind.UNREADABLE, ReasonKind.NOT_AT_REST})
+"""Reasons that say nothing of the content."""
+
+
+def _says_nothing(verdict: Verdict) -> bool:
+    """Whether the content could not be seen: what cannot be read for the moment keeps its last good card."""
+    return all(reason.kind in _NOT_SEEN for reason in verdict.reasons)
+
+
 def _not_whole(entry: Entry, card: CardRecord | None, judged: Judged) -> Outcome:
     reasons = judged.verdict.reasons
-    state = state_of(reasons) or State.INCOMPLETE
-    if state is State.INCOMPLETE and not judged.settled():
-        state = State.COPYING
-    if card is None or state is State.UNREADABLE:
-        # what cannot be read for the moment keeps its last good card
+    state = unready(judged)
+    if card is None or _says_nothing(judged.verdict):
         return Outcome(state, reasons, folder=entry.path)
-    drifted = replace(_as_entry(card, entry), availability=Availability.DRIFTED, path=entry.path)
-    return Outcome(state, reasons, _content_kept(card, drifted, Change.DRIFTED), folder=entry.path)
+    drifted = replace(as_entry(card, entry), availability=Availability.DRIFTED, path=entry.path)
+    return Outcome(state, reasons, content_kept(card, drifted, Change.DRIFTED), folder=entry.path)
 
 
-def _absent(entry: Entry, card: CardRecord | None, candidates: tuple[Judged, ...]) -> Outcome:
+def unready(judged: Judged) -> State:
+    """The state of a folder that is not whole: what is only incomplete may still be on its way."""
+    state = state_of(judged.verdict.reasons) or State.INCOMPLETE
+    return State.COPYING if state is State.INCOMPLETE and not judged.settled() else state
+
+
+def _absent(entry: Entry, known: Known, candidates: Mapping[str, Judged]) -> Outcome:
+    """No model lies at the entry's path."""
+    card = known.card
+    here = state_of(known.here) or State.INVALID if known.here else None
     if card is None:
-        waits = Reason(
-            ReasonKind.NO_FOLDER,
-            found="no model folder is there yet",
-            remedy="copy it there, or correct the entry's path",
-        )
-        return Outcome(State.MISSING, (waits,), folder=entry.path)
-    same = [judged for judged in candidates if judged.verdict.fingerprint == card.fingerprint]
+        return Outcome(here or State.MISSING, known.here or (_AWAITED,), folder=entry.path)
+    same = [judged for judged in candidates.values() if judged.verdict.fingerprint == card.fingerprint]
+    followed = candidates.get(card.path)
+    if followed is not None and (followed in same or not same):
+        return _moved(entry, card, followed)
+    if here is State.UNREADABLE:
+        return Outcome(here, known.here, folder=entry.path)
     if len(same) == 1:
         return _moved(entry, card, same[0])
-    missing = replace(_as_entry(card, entry), availability=Availability.MISSING)
-    reasons = [
-        Reason(
-            ReasonKind.NO_FOLDER,
-            found="the folder is gone",
-            remedy=f"bring it back, or `dxwatchd remove {entry.technical_name}`",
-        )
-    ]
-    if same:
-        places = ", ".join(judged.model.path for judged in same[:5])
-        reasons.append(
-            Reason(
-                ReasonKind.AMBIGUOUS_MOVE,
-                found=f"the same content lies in {places}",
-                remedy="write the right path into the entry",
-            )
-        )
-    return Outcome(
-        State.MISSING, tuple(reasons), _content_kept(card, missing, Change.MISSING), folder=card.path
+    if here is not None:
+        drifted = replace(as_entry(card, entry), availability=Availability.DRIFTED, path=entry.path)
+        change = content_kept(card, drifted, Change.DRIFTED)
+        return Outcome(here, known.here, change, folder=entry.path)
+    missing = replace(as_entry(card, entry), availability=Availability.MISSING)
+    change = content_kept(card, missing, Change.MISSING)
+    return Outcome(State.MISSING, tuple(_gone(entry, same)), change, folder=card.path)
+
+
+def _gone(entry: Entry, same: list[Judged]) -> Iterator[Reason]:
+    yield Reason(
+        ReasonKind.NO_FOLDER,
+        found="no model is there any more",
+        remedy=f"bring it back, or `dxwatchd remove {entry.technical_name}`",
     )
+    if same:
+        yield Reason(
+            ReasonKind.AMBIGUOUS_MOVE,
+            found=f"the same content lies in {', '.join(judged.model.path for judged in same[:5])}",
+            remedy="write the right path into the entry",
+        )
 
 
 def _moved(entry: Entry, card: CardRecord, judged: Judged) -> Outcome:
@@ -180,14 +193,28 @@ def _moved(entry: Entry, card: CardRecord, judged: Judged) -> Outcome:
         expected=entry.path,
         remedy=f"`dxwatchd approve {entry.technical_name}` writes the new path",
     )
-    there = replace(_as_entry(card, entry), path=place, availability=Availability.AVAILABLE)
+    if not judged.verdict.whole and _says_nothing(judged.verdict):
+        return Outcome(unready(judged), (confirm, *judged.verdict.reasons), folder=place)
+    if judged.verdict.fingerprint != card.fingerprint:  # it was followed there, and then it changed
+        drifted = replace(as_entry(card, entry), availability=Availability.DRIFTED)
+        change = content_kept(card, drifted, Change.DRIFTED)
+        reasons = (confirm, *judged.verdict.reasons, _changed(entry, "since it was approved"))
+        return Outcome(State.DRIFTED, reasons, change, folder=place)
+    there = replace(as_entry(card, entry), path=place, availability=Availability.AVAILABLE)
     if there == card:
         return Outcome(State.REGISTERED, (confirm,), folder=place)
-    if not judged.settled():
+    if place != card.path and not judged.settled():
         return Outcome(State.COPYING, (WAITING,), folder=place)
-    change = CardChange(_next(there, card), Change.MOVED, judged.model)
+    reason = Change.MOVED if place != card.path else why(card, there)
+    change = CardChange(next_revision(there, card), reason, judged.model)
     return Outcome(State.REGISTERED, (confirm,), change, folder=place)
 
+
+_AWAITED = Reason(
+    ReasonKind.NO_FOLDER,
+    found="no model folder is there yet",
+    remedy="copy it there, or correct the entry's path",
+)
 
 WAITING = Reason(
     ReasonKind.NOT_AT_REST,
@@ -202,44 +229,3 @@ def _changed(entry: Entry, since: str) -> Reason:
         found=f"the content has changed {since}",
         remedy=f"`dxwatchd approve {entry.technical_name}` takes what is there now",
     )
-
-
-def _as_entry(card: CardRecord, entry: Entry) -> CardRecord:
-    """The card with what the entry alone decides."""
-    return replace(
-        card,
-        technical_name=entry.technical_name,
-        model_name=entry.model_name,
-        entry_path=entry.path,
-        overrides=dict(entry.overrides),
-    )
-
-
-def _content_kept(card: CardRecord, wanted: CardRecord, change: Change) -> CardChange | None:
-    """A change of anything but content; None where the card says all of it already.
-
-    New overrides wait until the content is read again: what they replaced before is not known any more.
-    """
-    wanted = replace(wanted, overrides=card.overrides)
-    if wanted == card:
-        return None
-    why = change if wanted.availability is not card.availability else _why(card, wanted)
-    return CardChange(_next(wanted, card), why, None)
-
-
-def _next(wanted: CardRecord, card: CardRecord) -> CardRecord:
-    return replace(wanted, revision=card.revision + 1)
-
-
-def _why(card: CardRecord, wanted: CardRecord) -> Change:
-    if wanted.fingerprint != card.fingerprint:
-        return Change.APPROVED_AGAIN
-    if wanted.availability is not card.availability:
-        return Change.RESTORED
-    if wanted.path != card.path or wanted.entry_path != card.entry_path:
-        return Change.MOVED
-    if wanted.approved_fingerprint != card.approved_fingerprint:
-        return Change.APPROVED_AGAIN
-    if (wanted.technical_name, wanted.model_name) != (card.technical_name, card.model_name):
-        return Change.RENAMED
-    return Change.OVERRIDDEN

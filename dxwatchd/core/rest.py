@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dxwatchd.core.model import ModelFolder
-from dxwatchd.core.ownership import owned_folders
+from dxwatchd.core.ownership import owned_folders, seen_folders
 from dxwatchd.core.snapshot import Snapshot, parent
 
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """How long a folder must be unchanged, in seconds: usual, and on file systems without events or with holes."""
+    """How long a folder must be unchanged, in seconds.
+
+    quiet: usually; patient: on file systems without events, and where a look proves less (holes).
+    """
 
     quiet: float
     patient: float
@@ -37,10 +40,12 @@ class Rest:
 
 
 def signature(model: ModelFolder, snapshot: Snapshot) -> str:
-    """Digest of path, size, times and inode of everything below the model folder."""
+    """Digest of path, size, times and inode of everything below the model folder, and behind its links."""
     total = hashlib.blake2b(digest_size=16)
-    for folder in owned_folders(snapshot, model.path, frozenset()):
-        total.update(repr((folder.path, folder.stat)).encode(errors="backslashreplace"))
+    below = {folder.path: folder for folder in owned_folders(snapshot, model.path, frozenset())}
+    below |= {folder.path: folder for folder in seen_folders(model, snapshot).values()}
+    for path, folder in sorted(below.items()):
+        total.update(repr((path, folder.stat, folder.trouble)).encode(errors="backslashreplace"))
         for name in sorted(folder.files):
             total.update(repr((name, folder.files[name].stat)).encode(errors="backslashreplace"))
     return total.hexdigest()
@@ -59,8 +64,9 @@ def rest(
 ) -> Rest:
     """Whether `model` is at rest, given what was remembered `before` by path.
 
-    now: when the look began, seen_at: when it ended (a long look must not shorten the period); moved_in: folders that the kernel reported as moved in by one rename; patient: whether the long period
-    applies (the long one also applies on file systems that report no events).
+    moved_in: folders that the kernel reported as moved in by one rename; now: when the look began, seen_at:
+    when it ended (a long look must not shorten the period); patient: whether the long period applies (it
+    also does on file systems that report no events).
     """
     seen = signature(model, snapshot)
     last = before.get(model.path)
@@ -68,8 +74,9 @@ def rest(
     remote = snapshot.folders[model.path].stat.device in snapshot.remote_devices
     if not patient and _moved_as_one(model, snapshot, moved_in):
         return Rest(True, now, watched)
-    due = watched.since + (periods.patient if patient or remote else periods.quiet)
-    return Rest(now >= due, due, watched)
+    period = periods.patient if patient or remote else periods.quiet
+    due = watched.since + period
+    return Rest(period <= 0 or now >= due, due, watched)
 
 
 def _moved_as_one(model: ModelFolder, snapshot: Snapshot, moved_in: frozenset[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dxwatchd.core.filenames import is_projector, weight_format
+from dxwatchd.core.filenames import is_adapter_weights, is_projector, weight_format
 from dxwatchd.core.model import WeightFormat
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.snapshot import SeenFolder, Trouble
@@ -27,6 +27,7 @@ CHECKPOINT = Reason(
 
 
 def loose_files(root: SeenFolder) -> tuple[Reason, ...]:
+    """A word on each weight file that lies directly in the models root, where nothing can be a model."""
     return tuple(
         Reason(
             ReasonKind.LOOSE_FILE,
@@ -65,7 +66,7 @@ def stray_reasons(folder: SeenFolder) -> tuple[Reason, ...]:
                 remedy="rename it: no manifest can hold this name",
             ),
         )
-    weights = sorted(name for name in folder.files if weight_format(name) and not is_projector(name))
+    weights = [name for name in folder.files if weight_format(name) and not is_projector(name)]
     if not weights:
         return ()
     if "config.json" in folder.files:
@@ -74,13 +75,13 @@ def stray_reasons(folder: SeenFolder) -> tuple[Reason, ...]:
                 ReasonKind.UNKNOWN_LAYOUT,
                 file="config.json",
                 found="neither model_type nor architectures in it",
-                remedy="add the key that the model's own documentation names; without it no loader knows the model",
+                remedy="add the key that the model's documentation names: no loader knows it without",
             ),
         )
     return (
         Reason(
             ReasonKind.NO_CONFIG,
-            file="config.json",
+            file="adapter_config.json" if all(map(is_adapter_weights, weights)) else "config.json",
             found=f"not there, beside {count(len(weights), 'weight file')}",
             remedy="copy the rest of the model folder",
         ),

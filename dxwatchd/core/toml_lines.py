@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-_HEADER = re.compile(r"^\s*\[\[\s*(?P<name>[A-Za-z0-9_\-\"']+)\s*\]\]")
-_OTHER_HEADER = re.compile(r"^\s*\[(?!\[)")
-_KEY = re.compile(r"^\s*(?P<key>\"[^\"]*\"|'[^']*'|[A-Za-z0-9_\-]+)\s*(?:=|\.)")
+_PART = r"""(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)"""
+_HEADER = re.compile(rf"\s*\[(?P<array>\[?)\s*(?P<name>{_PART})\s*(?P<end>\]?)")
+_KEY = re.compile(rf"\s*(?P<key>{_PART})\s*[=.]")
 
 
 @dataclass(slots=True)
@@ -18,65 +18,82 @@ class TableLines:
     keys: dict[str, int] = field(default_factory=dict)
 
 
-def table_lines(text: str, name: str) -> list[TableLines]:
-    """The lines of every `[[name]]` of a text, in order; an inline array of tables gives none.
+@dataclass(slots=True)
+class Lines:
+    """tables: every `[[table]]` of the name asked for, in order; top: the line of every top-level key."""
 
-    Multi-line strings are skipped over, so that what looks like a header inside one is not taken for one.
+    tables: list[TableLines] = field(default_factory=list)
+    top: dict[str, int] = field(default_factory=dict)
+
+
+def lines_of(text: str, name: str) -> Lines:
+    """The lines of a valid TOML text; an inline array of tables called `name` has none of its own.
+
+    What looks like a header or a key inside a multi-line string or array is not taken for one.
     """
-    tables: list[TableLines] = []
-    inside = False
-    closing: str | None = None
+    found = Lines()
+    keys: dict[str, int] | None = found.top
+    value = _Value()
     for number, line in enumerate(text.split("\n"), start=1):
-        if closing is not None:
-            closing = _after_multiline(line, closing)
-            continue
-        header = _HEADER.match(line)
-        if header is not None:
-            inside = header["name"].strip("\"'") == name
-            if inside:
-                tables.append(TableLines(number))
-        elif _OTHER_HEADER.match(line):
-            inside = False
-        elif inside and (key := _KEY.match(line)) is not None:
-            tables[-1].keys.setdefault(key["key"].strip("\"'"), number)
-        closing = _opens_multiline(line)
-    return tables
+        start = 0
+        if not value.open:
+            header, key = _HEADER.match(line), _KEY.match(line)
+            if header is not None:
+                keys = None
+                found.top.setdefault(_bare(header["name"]), number)
+                if header["array"] and header["end"] and _bare(header["name"]) == name:
+                    found.tables.append(TableLines(number))
+                    keys = found.tables[-1].keys
+                continue
+            if key is not None:
+                if keys is not None:
+                    keys.setdefault(_bare(key["key"]), number)
+                start = key.end()
+        value.read(line, start)
+    return found
 
 
-def _opens_multiline(line: str) -> str | None:
-    """The delimiter of a multi-line string that this line leaves open."""
-    at = 0
-    while at < len(line):
-        char = line[at]
-        if char == "#":
-            return None
-        if char not in "\"'":
-            at += 1
-            continue
-        if line.startswith(char * 3, at):
-            end = _end_of(line, at + 3, char * 3)
-            if end is None:
-                return char * 3
-            at = end
-        else:
-            end = _end_of(line, at + 1, char)
-            at = len(line) if end is None else end
-    return None
+def _bare(key: str) -> str:
+    return key[1:-1] if key[0] in "\"'" else key
 
 
-def _after_multiline(line: str, closing: str) -> str | None:
-    end = _end_of(line, 0, closing)
-    return closing if end is None else _opens_multiline(line[end:])
+class _Value:
+    """How far a value goes: the string and the brackets that the lines read so far leave open."""
 
+    def __init__(self) -> None:
+        self.string = ""
+        self.depth = 0
 
-def _end_of(line: str, start: int, delimiter: str) -> int | None:
-    """The place behind the next `delimiter`; backslashes escape only in strings of double quotes."""
-    at = start
-    while at < len(line):
-        if line[at] == "\\" and delimiter[0] == '"':
-            at += 2
-        elif line.startswith(delimiter, at):
-            return at + len(delimiter)
-        else:
-            at += 1
-    return None
+    @property
+    def open(self) -> bool:
+        return bool(self.string) or self.depth > 0
+
+    def read(self, line: str, start: int) -> None:
+        at = start
+        while at < len(line):
+            char = line[at]
+            if self.string:
+                at = self._in_string(line, at)
+            elif char == "#":
+                return
+            elif char in "\"'":
+                self.string = char * 3 if line.startswith(char * 3, at) else char
+                at += len(self.string)
+            else:
+                self.depth += (char in "[{") - (char in "]}")
+                at += 1
+        if len(self.string) == 1:
+            self.string = ""  # only the others go on in the next line
+
+    def _in_string(self, line: str, at: int) -> int:
+        """The place behind the next character of a string, or behind its end."""
+        if line[at] == "\\" and self.string[0] == '"':
+            return at + 2
+        if not line.startswith(self.string, at):
+            return at + 1
+        end = at + len(self.string)
+        if len(self.string) == 3:  # a fourth and fifth quote belong to the string and stand before its end
+            while end < at + 5 and line.startswith(self.string[0], end):
+                end += 1
+        self.string = ""
+        return end

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 
 from dxwatchd.core.facts import WeightIndex
 from dxwatchd.core.filenames import Numbered, index_format, numbered, weight_format
@@ -39,14 +41,12 @@ def weight_sets(
             claimed.update(file.facts.files)
     loose = [name for name in sorted(folder.files) if name not in claimed and wanted(name)]
     sets.extend(_by_numbering(loose))
-    if not sets:
-        return ()
     present = frozenset(folder.files)
     ordered = sorted(sets, key=lambda weights: _preference(weights, present))
     return tuple(
-        WeightSet(
-            weights.format,
-            tuple(prefix + name for name in weights.files),
+        replace(
+            weights,
+            files=tuple(prefix + name for name in weights.files),
             index=None if weights.index is None else prefix + weights.index,
             primary=position == 0,
         )
@@ -55,29 +55,36 @@ def weight_sets(
 
 
 def _by_numbering(names: list[str]) -> list[WeightSet]:
-    sets: dict[Numbered | str, WeightSet] = {}
+    sets: list[WeightSet] = []
+    groups: dict[tuple[str, str, str, str], list[Numbered]] = defaultdict(list)
     for name in names:
-        form = weight_format(name)
-        if form is None:
-            continue
-        parts = numbered(name)
-        if parts is None:
-            sets[name] = WeightSet(form, (name,))
-            continue
-        key = parts._replace(number=0)
-        if key not in sets:
-            sets[key] = WeightSet(form, tuple(parts.name(number) for number in _numbers(parts)))
-    return list(sets.values())
+        form, parts = weight_format(name), numbered(name)
+        if form is not None and parts is None:
+            sets.append(WeightSet(form, (name,)))
+        elif form is not None and parts is not None:
+            groups[parts.stem, parts.joint, parts.total, parts.suffix].append(parts)
+    for group in groups.values():
+        form = weight_format(str(group[0]))
+        if form is not None:
+            sets.append(WeightSet(form, _all_of(group)))
+    return sets
 
 
-def _numbers(parts: Numbered) -> range:
+def _all_of(group: list[Numbered]) -> tuple[str, ...]:
+    """The names of every file of a numbered set, those that are there as they are written."""
+    there = {int(parts.number): str(parts) for parts in group}
+    some, total = group[0], int(group[0].total)
     # MLC and a few converters count from 0: a file with number 0 shifts the whole set
-    return range(parts.total) if parts.number == 0 else range(1, parts.total + 1)
+    numbers = range(total) if 0 in there else range(1, total + 1)
+    padded = [len(parts.number) for parts in group if parts.number.startswith("0") and len(parts.number) > 1]
+    shorter = any(len(parts.number) < len(some.total) for parts in group)
+    width = max(padded) if padded else 1 if shorter else len(some.total)
+    return tuple(there.get(number) or str(some._replace(number=f"{number:0{width}d}")) for number in numbers)
 
 
 def stem_of(weights: WeightSet) -> str:
     """The part of a set's file names that names the set: `model` of `model-00001-of-00019.safetensors`."""
-    name = weights.index or weights.files[0]
+    name = (weights.index or weights.files[0]).rpartition("/")[2]
     parts = numbered(name)
     return parts.stem if parts else name.partition(".")[0]
 

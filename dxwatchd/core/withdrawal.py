@@ -1,4 +1,4 @@
-"""Cards without an approved entry: which go, and which are kept because so much going at once is suspicious."""
+"""Cards without an approved entry: which go, and which stay because so much going at once is suspicious."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FEW = 2
 
 @dataclass(frozen=True, slots=True)
 class Orphans:
-    """withdrawals: cards to be removed; held: entries made up from cards that are kept; reasons: why they are."""
+    """withdrawals: cards to be removed; held: entries made up from cards that stay; reasons: why they do."""
 
     withdrawals: tuple[CardRecord, ...] = ()
     held: tuple[Entry, ...] = ()
@@ -38,33 +38,31 @@ def orphans(
     if not without:
         return Orphans()
     if not trusted:
-        return Orphans(held=tuple(_entry(card) for card in without))
+        return Orphans(held=tuple(entry_of(card) for card in without))
     slips = {canonical(broken.technical_name) for broken in manifest.broken}
     slip_paths = {broken.path for broken in manifest.broken}
     for entry in manifest.entries:
         if entry.number in claims.losers:
             slips.add(entry.keys[0])
             slip_paths.add(entry.path)
-    kept = [
-        card
-        for card in without
-        if canonical(card.technical_name) in slips or {card.path, card.entry_path} & slip_paths
-    ]
-    going = [card for card in without if card not in kept]
     renamed_to = {entry.path for entry in claims.entries if entry.status is Status.APPROVED}
-    lost = [card for card in going if card.entry_path not in renamed_to]
-    held = tuple(_entry(card) for card in kept)
+    kept: list[CardRecord] = []
+    renamed: list[CardRecord] = []
+    lost: list[CardRecord] = []
+    for card in without:
+        if canonical(card.technical_name) in slips or {card.path, card.entry_path} & slip_paths:
+            kept.append(card)
+        else:
+            (renamed if card.entry_path in renamed_to else lost).append(card)
+    reasons: tuple[Reason, ...] = ()
     if len(lost) > FEW and 2 * len(lost) > len(published.cards) and not accept_removals:
-        staying = tuple(card for card in going if card in lost)
-        leaving = tuple(card for card in going if card not in lost)
-        return Orphans(
-            leaving, held + tuple(_entry(card) for card in staying), (_suspicious(len(lost), published),)
-        )
-    return Orphans(tuple(going), held)
+        reasons = (_suspicious(len(lost), published),)
+        kept, lost = [*kept, *lost], []
+    return Orphans((*renamed, *lost), tuple(entry_of(card) for card in kept), reasons)
 
 
-def _entry(card: CardRecord) -> Entry:
-    """The entry as the card remembers it. Its number is no line of any file."""
+def entry_of(card: CardRecord) -> Entry:
+    """The entry as `card` remembers it. Its number is no line of any file."""
     return Entry(
         number=-1,
         status=Status.APPROVED,
@@ -79,6 +77,6 @@ def _entry(card: CardRecord) -> Entry:
 def _suspicious(lost: int, published: Published) -> Reason:
     return Reason(
         ReasonKind.HELD_BACK,
-        found=f"the entries of {lost} of {count(len(published.cards), 'card')} are gone from the manifest at once",
+        found=f"{lost} of {count(len(published.cards), 'card')} lost their entries in the manifest at once",
         remedy="bring the manifest back, or confirm with `dxwatchd scan --accept-removals`",
     )

@@ -1,0 +1,65 @@
+"""A new revision of a card: what it is to be, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dxwatchd.core.entries import Entry
+from dxwatchd.core.model import ModelFolder
+from dxwatchd.core.records import CardRecord, Change
+
+
+@dataclass(frozen=True, slots=True)
+class CardChange:
+    """A card to be written.
+
+    record: what it is to be; change: why; model: the folder to read its content from, or None where the
+    content stays as it was published and only availability and the like change.
+    """
+
+    record: CardRecord
+    change: Change
+    model: ModelFolder | None
+
+
+def as_entry(card: CardRecord, entry: Entry) -> CardRecord:
+    """The card with what the entry alone decides."""
+    return replace(
+        card,
+        technical_name=entry.technical_name,
+        model_name=entry.model_name,
+        entry_path=entry.path,
+        overrides=dict(entry.overrides),
+    )
+
+
+def content_kept(card: CardRecord, wanted: CardRecord, change: Change) -> CardChange | None:
+    """A change of anything but content; None where the card says all of it already.
+
+    New overrides wait until the content is read again: what they replaced before is not known any more.
+    """
+    wanted = replace(wanted, overrides=card.overrides)
+    if wanted == card:
+        return None
+    reason = change if wanted.availability is not card.availability else why(card, wanted)
+    return CardChange(next_revision(wanted, card), reason, None)
+
+
+def next_revision(wanted: CardRecord, card: CardRecord) -> CardRecord:
+    """`wanted` as the revision that follows `card`."""
+    return replace(wanted, revision=card.revision + 1)
+
+
+def why(card: CardRecord, wanted: CardRecord) -> Change:
+    """What makes a new revision of `card` where it is to be as `wanted`; the gravest difference counts."""
+    if wanted.fingerprint != card.fingerprint:
+        return Change.APPROVED_AGAIN
+    if wanted.availability is not card.availability:
+        return Change.RESTORED
+    if wanted.path != card.path or wanted.entry_path != card.entry_path:
+        return Change.MOVED
+    if wanted.approved_fingerprint != card.approved_fingerprint:
+        return Change.APPROVED_AGAIN
+    if (wanted.technical_name, wanted.model_name) != (card.technical_name, card.model_name):
+        return Change.RENAMED
+    return Change.OVERRIDDEN
