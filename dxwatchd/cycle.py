@@ -46,7 +46,8 @@ log = structlog.get_logger()
 class PassResult:
     """What a pass did.
 
-    due: when the next one is needed (monotonic seconds); trouble: why it could not write.
+    due: when the next one is needed (monotonic seconds); trouble: why it could not write;
+    conclusive: it went by the manifest as it is, not by an earlier one because the file was just written to.
     """
 
     plan: Plan
@@ -54,6 +55,7 @@ class PassResult:
     due: float | None
     duration: float
     trouble: str = ""
+    conclusive: bool = True
 
 
 @dataclass(slots=True)
@@ -155,9 +157,8 @@ class Cycle:
             self.memory.status = ""
         trouble = self._write_status(plan, now, duration, trouble, extra or {}) or trouble
         self.teller.tell(plan, events, trouble)
-        return PassResult(
-            plan, tuple(events), self._due(plan, view, now, waits=waits or bool(trouble)), duration, trouble
-        )
+        due = self._due(plan, view, now, waits=waits or bool(trouble))
+        return PassResult(plan, tuple(events), due, duration, trouble, conclusive=view.due is None)
 
     def _recover(self) -> str:
         try:

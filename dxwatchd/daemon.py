@@ -250,7 +250,8 @@ class Daemon:
             },
             always_status=bool(requests),
         )
-        self._requests.answer(requests)
+        if result.conclusive:
+            self._requests.answer(requests)
         return result
 
     def _take_over(self, settings: Settings) -> Cycle:

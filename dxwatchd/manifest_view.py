@@ -49,6 +49,8 @@ class ManifestView:
         is gone or empty is an accident; make: whether a missing file may be made.
         """
         try:
+            if not has_cards and not make and not self.path.exists():
+                return View(Manifest(), None, quiet=True)  # it would be made, and be empty
             if make and not has_cards:
                 create(self.path)
             got = read(self.path) if self._stamp is not None else self._first_read()

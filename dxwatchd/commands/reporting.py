@@ -119,8 +119,13 @@ def _why(folder: Mapping[str, Any]) -> str:
 
 def health(told: Mapping[str, Any]) -> int:
     """The exit code of a status or a plan."""
-    bad = any(folder["state"] in _BAD_STATES for folder in told["folders"])
+    bad = any(folder["state"] in _BAD_STATES and not _is_awaited(folder) for folder in told["folders"])
     return PROBLEMS if bad or told["problems"] or told["held"] or told.get("trouble") else DONE
+
+
+def _is_awaited(folder: Mapping[str, Any]) -> bool:
+    """Whether a person added the entry before its folder: that is no trouble."""
+    return any(reason["kind"] == "not_there_yet" for reason in folder["reasons"])
 
 
 def check(settings: Settings, *, as_json: bool) -> int:

@@ -121,7 +121,7 @@ def _scan_here(settings: Settings, state: StateDirectory, *, accept_removals: bo
                 )
                 if result.trouble:
                     raise CommandError(result.trouble, "make room, or give the right to write there")
-                if result.due is None or not _worth_waiting(result.plan):
+                if result.due is None or (result.conclusive and not _worth_waiting(result.plan)):
                     break
                 wait = max(0.05, result.due - time.monotonic())
                 if wait > 1 and not said and not as_json:

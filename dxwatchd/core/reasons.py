@@ -48,6 +48,7 @@ class ReasonKind(StrEnum):
     LEFTOVER_INDEX = "leftover_index"
     CONTENT_CHANGED = "content_changed"
     NO_FOLDER = "no_folder"
+    NOT_THERE_YET = "not_there_yet"
     MOVED = "moved"
     AMBIGUOUS_MOVE = "ambiguous_move"
     ROOT_LOST = "root_lost"

@@ -70,7 +70,8 @@ def _first_time(entry: Entry, known: Known, judged: Judged) -> Outcome:
     if found != expected:
         since = "since it was proposed" if pinned is None else "since it was approved"
         return Outcome(State.DRIFTED, (_changed(entry, since),), folder=entry.path)
-    if (pinned is None or pinned.fingerprint != found) and not judged.settled():
+    at_rest_before = {entry.fingerprint, pinned.fingerprint if pinned is not None else None}
+    if found not in at_rest_before and not judged.settled():
         return Outcome(State.COPYING, (WAITING,), folder=entry.path)
     record = CardRecord(
         technical_name=entry.technical_name,
@@ -211,7 +212,7 @@ def _moved(entry: Entry, card: CardRecord, judged: Judged) -> Outcome:
 
 
 _AWAITED = Reason(
-    ReasonKind.NO_FOLDER,
+    ReasonKind.NOT_THERE_YET,
     found="no model folder is there yet",
     remedy="copy it there, or correct the entry's path",
 )

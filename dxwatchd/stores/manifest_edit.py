@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +22,10 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Table
 
-from dxwatchd.core.manifest import parse
+from dxwatchd.core.claims import settle
+from dxwatchd.core.entries import Problem
+from dxwatchd.core.manifest import Manifest, parse
+from dxwatchd.core.records import Published
 from dxwatchd.leases import has_writer
 from dxwatchd.stores.atomic import sync_folder
 from dxwatchd.stores.manifest_file import Changed, ManifestError, read
@@ -75,11 +79,21 @@ def _changed(text: str, change: Change) -> str:
         after = after.replace("models = []\n", "")
     if crlf:
         after = after.replace("\r\n", "\n").replace("\n", "\r\n")
-    known = {(problem.message, problem.key) for problem in before.problems}
-    worse = [problem for problem in parse(after).problems if (problem.message, problem.key) not in known]
+    known = {_without_lines(problem) for problem in _problems(before)}
+    worse = [problem for problem in _problems(parse(after)) if _without_lines(problem) not in known]
     if worse:
         raise ManifestError(worse[0].message, worse[0].remedy)
     return after
+
+
+def _problems(manifest: Manifest) -> tuple[Problem, ...]:
+    """Every problem, names that collide included: whose card is published plays no part in an edit."""
+    return (*manifest.problems, *settle(manifest, Published()).problems)
+
+
+def _without_lines(problem: Problem) -> tuple[str, str]:
+    """The problem whatever line it is on: a change above it moves it."""
+    return problem.key, re.sub(r"\bline \d+", "line", problem.message)
 
 
 def _exchange(target: Path, before: bytes, after: bytes) -> None:
