@@ -50,7 +50,7 @@ def apply_overrides(card: Card, overrides: Mapping[str, object]) -> Card:
 
 
 def _listed(value: object) -> object:
-    """What the manifest allows exactly as it is, since it tells whether the entry has changed; else as JSON."""
+    """What the manifest allows, exactly: it tells whether the entry has changed. Anything else as JSON."""
     if isinstance(value, str):
         return _encodable(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):

@@ -51,9 +51,12 @@ def quoted(text: str) -> str:
 HEADER = """\
 # The manifest of dxwatchd: which model folders are registered, and under which names.
 #
-# A new model folder is proposed by a block at the end of this file. To register it, change the word "proposed"
-# in its status line to "approved" and save; "rejected" stops the asking. Names may be changed before; both are
-# unique across the system. A block may also be written by hand before its folder is there: it waits for it.
-# The same from a shell: dxwatchd approve NAME, dxwatchd reject NAME, dxwatchd add TECHNICAL_NAME MODEL_NAME PATH
+# A new model folder is proposed by a block at the end of this file. To register it, change the word
+# "proposed" in its status line to "approved" and save; "rejected" stops the asking. Names may be changed
+# before; both are unique across the system. A block may also be written by hand before its folder is
+# there: it waits for it. The same from a shell:
+#     dxwatchd approve NAME
+#     dxwatchd reject NAME
+#     dxwatchd add TECHNICAL_NAME MODEL_NAME PATH
 """
 """What a new manifest begins with."""
