@@ -35,9 +35,10 @@ class Card(Part):
 
     path: relative to the models root, where the folder was last seen; entry_path: the manifest's path at that
     time (they differ while a move waits to be confirmed); revision: counts up with every change, `change`
-    says which it was; fingerprint: of the content described;
-    approved_fingerprint: of the content a person approved; dtype: of the weights that are not quantised, in torch's spelling; sources: field path → where the value
-    is from; overrides: what the manifest says instead; conflicts: where the folder contradicts itself.
+    says which it was; fingerprint: of the content described; approved_fingerprint: what the entry's line said
+    when that content was taken; dtype: of the weights that are not quantised, in torch's spelling;
+    sources: field path → where the value is from; overrides: what the manifest says instead;
+    conflicts: where the folder contradicts itself.
     """
 
     model_config = ConfigDict(populate_by_name=True)
