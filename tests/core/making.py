@@ -134,7 +134,7 @@ def adapter() -> dict[str, Any]:
     }
 
 
-def llama(say: str = "", **more: Any) -> dict[str, Any]:
+def llama(say: str = "", /, **more: Any) -> dict[str, Any]:
     """A transformers folder with one weight file."""
     return {"config.json": config(say=say), "model.safetensors": tensors(f"weights {say}"), **more}
 
