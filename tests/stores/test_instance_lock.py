@@ -1,0 +1,74 @@
+"""One process for each state directory, and how commands ask it for a pass."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dxwatchd.stores.instance_lock import Held, InstanceLock
+from dxwatchd.stores.pass_requests import PassRequests
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from dxwatchd.stores.instance_lock import InstanceLock
+InstanceLock(Path(sys.argv[1])).acquire("the other one")
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_the_second_is_told_who_has_it(tmp_path: Path) -> None:
+    """By process and by what that calls itself; SIGKILL frees it without any cleaning up."""
+    path = tmp_path / "daemon.lock"
+    lock = InstanceLock(path)
+    assert lock.holder() is None
+    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(Held) as raised:
+            lock.acquire("me")
+        assert str(raised.value.holder) == f"`the other one`, process {other.pid}"
+        assert lock.holder() == raised.value.holder
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+    assert lock.holder() is None
+    lock.acquire("me")
+    holder = InstanceLock(path).holder()
+    assert holder is not None
+    assert holder.pid == os.getpid()
+    lock.release()
+    assert InstanceLock(path).holder() is None
+
+
+def test_a_lock_file_with_anything_in_it_is_no_trouble(tmp_path: Path) -> None:
+    """What is written there is only for messages."""
+    path = tmp_path / "daemon.lock"
+    path.write_bytes(b"\xff garbage")
+    lock = InstanceLock(path)
+    lock.acquire("me")
+    lock.release()
+
+
+def test_a_request_is_there_until_it_is_answered(tmp_path: Path) -> None:
+    """The daemon sees what is asked; the asker sees the answer by the file's going."""
+    requests = PassRequests(tmp_path / "requests")
+    requests.prepare()
+    assert requests.waiting() == ()
+    asked, accepting = requests.ask(), requests.ask(accept_removals=True)
+    (requests.folder / "garbage.json").write_bytes(b"\xff")
+    seen = requests.waiting()
+    assert {one.path: one.accept_removals for one in seen} == {
+        asked: False,
+        accepting: True,
+        requests.folder / "garbage.json": False,
+    }
+    late = requests.ask()
+    requests.answer(seen)
+    assert [one.path for one in requests.waiting()] == [late]
+    requests.answer(seen)  # gone already

@@ -1,0 +1,192 @@
+"""A person's changes by a program: nothing else changes, and nobody's save is lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from tomlkit.items import AoT
+
+from dxwatchd.core.proposals import HEADER
+from dxwatchd.stores.manifest_edit import edit, put, table_of
+from dxwatchd.stores.manifest_file import ManifestError
+from tests.stores.test_manifest_file import block
+
+TEXT = f"""{HEADER}
+# before a
+[[models]]
+status = "proposed"   # a word at the end
+technical_name = "a"
+model_name = "A"
+path = "p/a"
+# after a
+
+[[models]]
+status = "approved"
+technical_name = "b"
+model_name = "B"
+path = "p/b"
+# the end
+"""
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """A manifest with two entries and comments everywhere."""
+    path = tmp_path / "manifest.toml"
+    path.write_text(TEXT)
+    return path
+
+
+def approve(tables: AoT) -> None:
+    """The change of one word."""
+    put(table_of(tables, "a"), {"status": "approved"})
+
+
+def test_only_what_is_changed_changes(manifest: Path) -> None:
+    """Comments, order, spaces: the rest is there to the byte."""
+    edit(manifest, approve)
+    assert manifest.read_text() == TEXT.replace('"proposed"   #', '"approved"   #')
+
+
+def test_windows_line_ends_stay(manifest: Path) -> None:
+    """Every line ends as it did."""
+    manifest.write_bytes(TEXT.replace("\n", "\r\n").encode())
+    edit(manifest, approve)
+    assert (
+        manifest.read_bytes()
+        == TEXT.replace('"proposed"   #', '"approved"   #').replace("\n", "\r\n").encode()
+    )
+
+
+def test_mode_owner_and_link_stay(manifest: Path, tmp_path: Path) -> None:
+    """The group's right to write, the owner, and a dotfile manager's link."""
+    manifest.chmod(0o664)
+    if os.geteuid() == 0:
+        os.chown(manifest, 1234, 5678)
+    before = manifest.stat()
+    link = tmp_path / "link.toml"
+    link.symlink_to(manifest)
+    edit(link, approve)
+    after = manifest.stat()
+    assert link.is_symlink()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.toml", "manifest.toml"]
+
+
+def test_a_change_that_changes_nothing_writes_nothing(manifest: Path) -> None:
+    """The file is the same one afterwards."""
+    before = manifest.stat()
+    edit(manifest, lambda tables: put(table_of(tables, "b"), {"status": "approved", "license": None}))
+    assert manifest.stat() == before
+
+
+def test_a_save_in_between_is_kept_and_the_change_made_on_top(manifest: Path) -> None:
+    """Somebody saves while the change is being made: it is made again from what they saved."""
+    tries = []
+
+    def change(tables: AoT) -> None:
+        tries.append(len(tables))
+        if len(tries) == 1:
+            manifest.write_text(TEXT + block("saved"))
+        approve(tables)
+
+    edit(manifest, change)
+    assert tries == [2, 3]
+    assert manifest.read_text() == (TEXT + block("saved")).replace('"proposed"   #', '"approved"   #')
+
+
+def test_who_never_stops_saving_is_told_about(manifest: Path) -> None:
+    """After many tries it gives up with the remedy, and the last save is there."""
+    count = []
+
+    def change(tables: AoT) -> None:
+        count.append(1)
+        manifest.write_text(TEXT + f"# {len(count)}\n")
+        approve(tables)
+
+    with pytest.raises(ManifestError, match="keep saving"):
+        edit(manifest, change)
+    assert manifest.read_text() == TEXT + f"# {len(count)}\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"technical_name": "B_"},
+        {"technical_name": "b"},
+        {"model_name": "ｂ"},
+        {"path": "../x"},
+        {"status": "maybe"},
+        {"path": "p/b"},
+    ],
+)
+def test_a_change_for_the_worse_is_refused(manifest: Path, change: dict[str, str]) -> None:
+    """Wrong values and names that others have: the file stays, the problem is told."""
+    with pytest.raises(ManifestError) as raised:
+        edit(manifest, lambda tables: put(table_of(tables, "a"), change))
+    assert raised.value.remedy
+    assert manifest.read_text() == TEXT
+
+
+def test_an_old_problem_elsewhere_does_not_hinder(manifest: Path) -> None:
+    """One can mend one entry while another is broken."""
+    manifest.write_text(TEXT.replace('path = "p/b"', 'path = "/abs"'))
+    edit(manifest, approve)
+    assert tomllib.loads(manifest.read_text())["models"][0]["status"] == "approved"
+
+
+@pytest.mark.parametrize("text", ['[[models]]\nstatus = "', "models = [{}]\n"])
+def test_a_file_that_cannot_be_changed_is_left_alone(manifest: Path, text: str) -> None:
+    """No TOML, or entries written inline: told, and not touched."""
+    manifest.write_text(text)
+    with pytest.raises(ManifestError):
+        edit(manifest, approve)
+    assert manifest.read_text() == text
+
+
+def test_the_last_entry_may_go_and_the_first_may_come(manifest: Path) -> None:
+    """An emptied manifest is still one that can be added to."""
+
+    def clear(tables: AoT) -> None:
+        while len(tables):
+            del tables[0]
+
+    edit(manifest, clear)
+    assert tomllib.loads(manifest.read_text()).get("models", []) == []
+    with manifest.open("a") as file:
+        file.write(block("new"))
+    assert len(tomllib.loads(manifest.read_text())["models"]) == 1
+
+
+EDITOR = """
+import os, pathlib, sys
+path = pathlib.Path(sys.argv[1])
+for number in range(int(sys.argv[2])):
+    while True:
+        seen = path.read_bytes()
+        aside = path.with_suffix(".editor")
+        aside.write_bytes(seen + b"# line %d\\n" % number)
+        if path.read_bytes() == seen:
+            break
+    os.rename(aside, path)
+"""
+
+
+def test_none_of_two_hundred_editor_saves_is_lost(manifest: Path) -> None:
+    """An editor that saves by rename adds line after line while entries are changed: each is there."""
+    with subprocess.Popen([sys.executable, "-c", EDITOR, manifest, "200"]) as editor:
+        done = 0
+        while editor.poll() is None or done < 20:
+            done += 1
+            values = {"notes": f"change {done}"}
+            edit(manifest, lambda tables, values=values: put(table_of(tables, "b"), values))  # type: ignore[misc]
+    text = manifest.read_text()
+    lost = [number for number in range(200) if f"# line {number}\n" not in text]
+    # the editor's own look before its rename is a moment old, so it may itself lose one of ours, never we its
+    assert lost == []
+    assert tomllib.loads(text)["models"][1]["technical_name"] == "b"

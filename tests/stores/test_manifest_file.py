@@ -1,0 +1,153 @@
+"""The manifest as a file that others edit: read, append, and finishing what was torn."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dxwatchd.core.manifest import parse
+from dxwatchd.core.proposals import HEADER, Proposal, render
+from dxwatchd.stores.manifest_file import Changed, ManifestError, PendingFile, append, complete, create, read
+
+
+def block(*names: str) -> str:
+    """Proposals as they are appended."""
+    proposals = (Proposal(name, name, f"p/{name}", "sha256:" + "0" * 64, "found") for name in names)
+    return render(tuple(proposals), "2026-11-23")
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """A fresh manifest."""
+    path = tmp_path / "manifest.toml"
+    assert create(path)
+    return path
+
+
+def test_a_new_manifest_explains_itself_and_is_made_once(manifest: Path) -> None:
+    """The second call changes nothing, whatever lies there by then."""
+    assert manifest.read_text() == HEADER
+    manifest.write_text("# mine\n")
+    assert not create(manifest)
+    assert manifest.read_text() == "# mine\n"
+
+
+def test_a_dangling_link_is_not_replaced(tmp_path: Path) -> None:
+    """A dotfile manager's link whose target is not mounted yet stays as it is."""
+    link = tmp_path / "manifest.toml"
+    link.symlink_to(tmp_path / "elsewhere" / "m.toml")
+    assert not create(link)
+    assert link.is_symlink()
+
+
+def test_append_adds_exactly_the_block(manifest: Path) -> None:
+    """What was there stays to the byte, comments and all; the entries are read back."""
+    manifest.write_text("# mine\n" + block("a"))
+    append(manifest, read(manifest), block("b", "c"))
+    assert manifest.read_text() == "# mine\n" + block("a") + block("b", "c")
+    assert [entry.technical_name for entry in parse(manifest.read_text()).entries] == ["a", "b", "c"]
+
+
+def test_a_file_without_a_final_newline_gets_one_first(manifest: Path) -> None:
+    """The block begins on a line of its own."""
+    manifest.write_text("# no newline at the end")
+    append(manifest, read(manifest), block("a"))
+    assert manifest.read_text() == "# no newline at the end\n" + block("a")
+
+
+@pytest.mark.parametrize("text", ['x = "never closed', '[[models]]\nnotes = """open\n', "models = []\n"])
+def test_nothing_is_appended_where_the_result_would_be_no_manifest(manifest: Path, text: str) -> None:
+    """An unfinished string would swallow the block; an inline array cannot be added to."""
+    manifest.write_text(text)
+    with pytest.raises(ManifestError) as raised:
+        append(manifest, read(manifest), block("a"))
+    assert raised.value.remedy
+    assert manifest.read_text() == text
+
+
+def test_what_was_saved_since_it_was_read_is_not_appended_to(manifest: Path) -> None:
+    """Written in place or replaced by a rename: one reads again first."""
+    seen = read(manifest)
+    with manifest.open("a") as file:
+        file.write("# in place\n")
+    with pytest.raises(Changed):
+        append(manifest, seen, block("a"))
+    seen = read(manifest)
+    aside = manifest.with_suffix(".new")
+    aside.write_bytes(manifest.read_bytes())
+    os.utime(aside, ns=(seen.stamp.mtime_ns, seen.stamp.mtime_ns))
+    aside.rename(manifest)
+    with pytest.raises(Changed):
+        append(manifest, seen, block("a"))
+    assert "[[models]]" not in manifest.read_text()
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    """What it leads to is appended to."""
+    target = tmp_path / "dotfiles" / "m.toml"
+    create(target)
+    link = tmp_path / "manifest.toml"
+    link.symlink_to(target)
+    append(link, read(link), block("a"))
+    assert link.is_symlink()
+    assert target.read_text() == HEADER + block("a")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"), [(None, "is gone"), (b"x = '\xff'\n", "line 1 is not UTF-8"), (b"\n\n\xff", "line 3")]
+)
+def test_what_cannot_be_read_says_why(manifest: Path, data: bytes | None, said: str) -> None:
+    """With the line where there is one, and the remedy."""
+    manifest.unlink()
+    if data is not None:
+        manifest.write_bytes(data)
+    with pytest.raises(ManifestError, match=said) as raised:
+        read(manifest)
+    assert raised.value.remedy
+
+
+@pytest.mark.parametrize("before", ["", "# no newline", HEADER, HEADER + block("old")])
+def test_an_append_torn_at_any_byte_is_completed(tmp_path: Path, before: str) -> None:
+    """A kill or a full disk may leave any beginning of the block: the rest is appended, once."""
+    path, pending = tmp_path / "m.toml", PendingFile(tmp_path / "append.pending")
+    new = block("a", "b")
+    glue = "" if not before or before.endswith("\n") else "\n"
+    path.write_text(before)
+    seen = read(path)
+    pending.announce(seen, new, [{"id": "one"}])
+    announced = pending.read()
+    assert announced is not None
+    assert announced.events == ({"id": "one"},)
+    whole = (glue + new).encode()
+    for written in range(len(whole) + 1):
+        path.write_bytes(before.encode() + whole[:written])
+        done = complete(path, announced)
+        assert done is (written > len(glue))
+        expected = before + glue + new if done else before + (glue if written else "")
+        assert path.read_text() == expected
+    pending.done()
+    assert pending.read() is None
+
+
+def test_what_a_person_made_of_a_torn_block_is_theirs(tmp_path: Path) -> None:
+    """An edited file is not appended to; whether its entries are there tells whether it is done."""
+    path, pending = tmp_path / "m.toml", PendingFile(tmp_path / "append.pending")
+    path.write_text(HEADER)
+    pending.announce(read(path), block("a", "b"), [])
+    announced = pending.read()
+    assert announced is not None
+    path.write_text("# edited\n" + block("a"))
+    assert not complete(path, announced)
+    assert path.read_text() == "# edited\n" + block("a")
+    path.write_text("# edited\n" + block("a") + "# between\n" + block("b"))
+    assert complete(path, announced)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"base_size": 1}'])
+def test_a_damaged_announcement_is_none(tmp_path: Path, data: bytes) -> None:
+    """It was never announced in full, so nothing was appended."""
+    path = tmp_path / "append.pending"
+    path.write_bytes(data)
+    assert PendingFile(path).read() is None
