@@ -219,7 +219,8 @@ class _Decision:
 
     def _proposals(self) -> tuple[NewProposal, ...]:
         """A proposal for every whole folder at rest that no entry speaks of; the others get their state."""
-        manifest, cards = self.seen.manifest, self.seen.published.cards.values()
+        manifest, going = self.seen.manifest, self.gone.withdrawals
+        cards = [card for card in self.seen.published.cards.values() if card not in going]
         taken: set[str] = set()
         named: tuple[Entry | Broken | CardRecord, ...] = (*manifest.entries, *manifest.broken, *cards)
         for one in named:
