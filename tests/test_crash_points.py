@@ -150,7 +150,7 @@ class Scenario:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_every_crash_point_leads_to_the_same_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cards, index, tombstones, entries and events are those of an undisturbed run, wherever it was killed."""
+    """Cards, index, tombstones, entries and events are those of an undisturbed run, wherever it died."""
     monkeypatch.setattr(manifest_view, "QUIET", 0.001)
     undisturbed = Scenario(tmp_path / "undisturbed")
     calls = undisturbed.run(None)
