@@ -1,0 +1,157 @@
+"""What training and inference components get: cards, the index, and errors that say what to do."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from dxwatchd import (
+    CardUnreadable,
+    ModelNotRegistered,
+    StateDirectoryNotFound,
+    list_cards,
+    load_card,
+    watch_cards,
+)
+from dxwatchd.card.build import build_card
+from dxwatchd.card.serialize import dump
+from dxwatchd.card.sources import CardInputs
+from dxwatchd.core.model import Kind, Layout, ModelFolder
+from dxwatchd.core.records import Availability, CardRecord, Change
+from dxwatchd.publishing import identity_of
+from dxwatchd.stores.card_directory import CardDirectory
+
+
+class Publishing:
+    """A state directory that cards are published in, as the daemon does."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.cards = CardDirectory(state / "cards")
+        self.cards.load()
+
+    def publish(self, name: str, revision: int = 1, **more: str) -> CardRecord:
+        """Write a card and the index."""
+        record = CardRecord(
+            technical_name=name,
+            model_name=more.get("model_name", name.upper()),
+            path=f"p/{name}",
+            entry_path=f"p/{name}",
+            fingerprint="sha256:" + "0" * 64,
+            approved_fingerprint=None,
+            availability=Availability(more.get("availability", "available")),
+            revision=revision,
+        )
+        change = Change.REGISTERED if revision == 1 else Change.DRIFTED
+        model = ModelFolder(record.path, Layout.TRANSFORMERS, Kind.MODEL, (), (), (), ())
+        self.cards.write(record, change, dump(build_card(CardInputs(model), identity_of(record, change))))
+        self.cards.commit()
+        return record
+
+    def remove(self, record: CardRecord) -> None:
+        """Take a card away."""
+        self.cards.bury(record)
+        self.cards.commit()
+
+
+@pytest.fixture
+def publishing(tmp_path: Path) -> Publishing:
+    """An empty state directory."""
+    return Publishing(tmp_path)
+
+
+def test_a_card_is_loaded_by_its_technical_name(publishing: Publishing) -> None:
+    """Typed, whole, also by another way to write the name."""
+    publishing.publish("qwen3-8b", model_name="Qwen3-8B")
+    for name in ("qwen3-8b", "QWEN3-8B"):
+        card = load_card(name, state_dir=publishing.state)
+        assert (card.technical_name, card.model_name, card.path) == ("qwen3-8b", "Qwen3-8B", "p/qwen3-8b")
+    assert load_card("qwen3-8b", state_dir=str(publishing.state)).revision == 1
+
+
+def test_a_wrong_name_is_answered_with_the_closest(publishing: Publishing) -> None:
+    """In words, and as a value for programs."""
+    publishing.publish("qwen3-8b", model_name="Qwen3-8B (chat)")
+    publishing.publish("llama-3")
+    with pytest.raises(
+        ModelNotRegistered, match='no model is registered as "qwen3"; the closest is "qwen3-8b"'
+    ) as raised:
+        load_card("qwen3", state_dir=publishing.state)
+    assert raised.value.closest == "qwen3-8b"
+    with pytest.raises(ModelNotRegistered, match='is a model name; its technical name is "qwen3-8b"'):
+        load_card("Qwen3-8B (chat)", state_dir=publishing.state)
+    with pytest.raises(ModelNotRegistered, match="`dxwatchd list` shows what is") as raised:
+        load_card("zzzzzz", state_dir=publishing.state)
+    assert raised.value.closest is None
+
+
+def test_a_removed_model_is_told_as_such(publishing: Publishing) -> None:
+    """The tombstone remembers it."""
+    publishing.remove(publishing.publish("gone"))
+    with pytest.raises(ModelNotRegistered, match="it was removed"):
+        load_card("gone", state_dir=publishing.state)
+
+
+@pytest.mark.parametrize("name", ["", "../index", "..", "index", "a/b", "a\x00b", "a\nb", "x" * 5000])
+def test_no_name_leads_out_of_the_cards(publishing: Publishing, name: str) -> None:
+    """Whatever is asked for, the answer is that nobody has that name."""
+    publishing.publish("a")
+    (publishing.state / "index.json").write_text("{}")
+    with pytest.raises(ModelNotRegistered) as raised:
+        load_card(name, state_dir=publishing.state)
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 300
+
+
+def test_a_directory_without_cards_is_told(tmp_path: Path) -> None:
+    """It is the wrong directory, or nothing was ever approved."""
+    for work in (lambda: load_card("a", state_dir=tmp_path), lambda: list_cards(state_dir=tmp_path)):
+        with pytest.raises(StateDirectoryNotFound, match="state_dir"):
+            work()
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"schema": "dxwatchd.card/v9"}'])
+def test_a_card_that_is_none_is_told(publishing: Publishing, data: bytes) -> None:
+    """Damaged, or of a later format: named, with what to do."""
+    publishing.publish("a")
+    publishing.cards.path_of("a").write_bytes(data)
+    with pytest.raises(CardUnreadable, match='the card of "a" cannot be read'):
+        load_card("a", state_dir=publishing.state)
+    (publishing.state / "cards" / "index.json").write_bytes(data)
+    with pytest.raises(CardUnreadable, match=r"index\.json"):
+        list_cards(state_dir=publishing.state)
+
+
+def test_the_index_lists_every_card(publishing: Publishing) -> None:
+    """Sorted by name, with availability and revision."""
+    publishing.publish("b")
+    publishing.publish("a", revision=3, availability="drifted")
+    entries = list_cards(state_dir=publishing.state)
+    assert [(entry.technical_name, entry.availability, entry.revision) for entry in entries] == [
+        ("a", "drifted", 3),
+        ("b", "available", 1),
+    ]
+
+
+def test_watching_gives_what_is_there_then_every_change(publishing: Publishing) -> None:
+    """Added, changed, removed, in the order of publication; a directory without an index is waited for."""
+    stop = threading.Event()
+    changes = watch_cards(state_dir=publishing.state, stop=stop, every=0.01)
+    timer = threading.Timer(0.1, lambda: publishing.publish("first"))
+    timer.start()
+    one = next(changes)
+    assert (one.kind, one.entry.technical_name) == ("added", "first")
+    timer.join()
+    publishing.publish("first", revision=2, availability="missing")
+    two = next(changes)
+    assert (two.kind, two.entry.availability, two.entry.revision) == ("changed", "missing", 2)
+    second = publishing.publish("second")
+    three = next(changes)
+    assert (three.kind, three.entry.technical_name) == ("added", "second")
+    publishing.remove(second)
+    four = next(changes)
+    assert (four.kind, four.entry.technical_name) == ("removed", "second")
+    stop.set()
+    assert list(changes) == []
