@@ -78,10 +78,14 @@ def _held_by(
     by_path: Mapping[str, list[CardRecord]],
     published: Published,
 ) -> int:
-    """How well a published card gives `one` what it wants: 0 the card of its folder, 1 of its name, 2 not."""
-    if any(_has(card, key, value) for card in by_path.get(one.path, ())):
-        return 0
+    """How well a published card gives `one` what it wants: 0 the card of its folder, 1 of its name, 2 not.
+
+    Two entries of one folder: the card's is the one that has its name.
+    """
     card = published.named(one.technical_name)
+    here = by_path.get(one.path, ())
+    if any(_has(found, key, value) for found in here):
+        return 0 if key != "path" or card in here else 1
     return 1 if card is not None and _has(card, key, value) else 2
 
 
