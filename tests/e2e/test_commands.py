@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import jsonschema
+import pytest
 
 from dxwatchd import load_card
 from dxwatchd.core.proposals import HEADER
-from tests.e2e.conftest import Place
+from tests.e2e.conftest import COMMAND, Place
 from tests.e2e.test_names import drop, tiny_model
 
 
@@ -269,7 +271,17 @@ def test_hostile_folder_names_are_shown_escaped(place: Place) -> None:
     assert [entry["path"] for entry in place.entries()] == ["good"]
 
 
-def test_shell_completion_is_offered(place: Place) -> None:
-    """The command knows how to complete itself."""
-    shown = place.run("--show-completion", "bash", code=None)
-    assert "dxwatchd" in shown or "bash" in shown
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("app", "approve"), ("approve --tech", "--technical-name"), ("scan --dry", "--dry-run")],
+)
+def test_the_shell_completes_commands_and_options(typed: str, offered: str) -> None:
+    """What bash asks for while a person types, as the installed completion asks it."""
+    environ = {
+        **os.environ,
+        "_DXWATCHD_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"dxwatchd {typed}",
+        "COMP_CWORD": str(len(typed.split())),
+    }
+    done = subprocess.run([COMMAND], env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.split() == [offered]
