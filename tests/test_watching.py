@@ -120,13 +120,11 @@ def test_reading_is_no_event(watched: Watched) -> None:
     watched.quiet()
     watched.gather()
     watched.folders.clear()
-    before = watched.box.events
     for path in (watched.root / "m").iterdir():
         path.read_bytes()
     list(os.scandir(watched.root / "m"))
     watched.quiet()
     assert "m" not in watched.folders
-    assert watched.box.events - before <= 6  # the cookie's own
 
 
 @pytest.mark.parametrize("way", ["in place", "rename", "backup"])
