@@ -77,14 +77,15 @@ class Daemon:
             settings.models_root, settings.manifest, self.state.requests, lambda: self._inbox.put(Woken())
         )
 
-    def run(self) -> int:
+    def run(self, announce: Callable[[], None]) -> int:
         """Start, loop until a signal says stop, stop. Returns the exit code.
 
-        Raises stores.instance_lock.Held where another process has the state directory, OSError where it
-        cannot be used.
+        announce: called once it has started and hears signals. Raises stores.instance_lock.Held where another
+        process has the state directory, OSError where that cannot be used.
         """
         self._start()
         try:
+            announce()
             self._loop()
         finally:
             clean = self._stop()

@@ -18,16 +18,19 @@ def run(settings: Settings, reload: Callable[[], Settings], environ: Mapping[str
 
     configure(settings.log_format, settings.log_level)
     made = _make_root(settings.models_root)
+
+    def announce() -> None:
+        if settings.log_format != "json" and "JOURNAL_STREAM" not in environ:
+            output.say(f"Watching  {settings.models_root}{' (just made)' if made else ''}")
+            output.say(f"Manifest  {settings.manifest}")
+            output.say(
+                "Next      copy a model folder into the first; then change its status in the second to "
+                '"approved", or run: dxwatchd approve'
+            )
+
     daemon = Daemon(settings, reload, environ)
-    if settings.log_format != "json" and "JOURNAL_STREAM" not in environ:
-        output.say(f"Watching  {settings.models_root}{' (just made)' if made else ''}")
-        output.say(f"Manifest  {settings.manifest}")
-        output.say(
-            "Next      copy a model folder into the first; then change its status in the second to "
-            '"approved", or run: dxwatchd approve'
-        )
     try:
-        return daemon.run()
+        return daemon.run(announce)
     except Held as error:
         raise CommandError(
             f"the state directory {settings.state_dir} is in use by {error.holder}",
