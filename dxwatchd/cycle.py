@@ -16,6 +16,7 @@ from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.rest import Periods, Watched
 from dxwatchd.core.snapshot import Snapshot, join
 from dxwatchd.hints import Hints
+from dxwatchd.integrity import Integrity
 from dxwatchd.log import Key
 from dxwatchd.manifest_view import ManifestView, View
 from dxwatchd.proposing import Proposer
@@ -73,8 +74,15 @@ class _Memory:
 class Cycle:
     """The passes over one models root. Not for several threads at a time."""
 
-    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
-        """Open the state directory. read_only: for plans that are only shown; nothing is made or written.
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        read_only: bool = False,
+        digested: Callable[[], None] | None = None,
+    ) -> None:
+        """Open the state directory. read_only: for plans that are only shown; nothing is made or written;
+        digested: called from a thread once all digests are computed (None: none are).
 
         Raises OSError where the state directory cannot be used.
         """
@@ -85,6 +93,7 @@ class Cycle:
         self.teller = Teller(str(settings.manifest))
         self.cards = CardDirectory(self.state.cards)
         self._facts: FactsDb | None = None
+        self._integrity: Integrity | None = None
         if read_only:
             self.cards.look()
         else:
@@ -97,13 +106,17 @@ class Cycle:
             self.proposer = Proposer(
                 settings.models_root, settings.manifest, self.state.pending, self.journal
             )
+            if digested is not None and settings.digests == "background":
+                self._integrity = Integrity(settings.models_root, self.state.digests, digested)
             for name in self.cards.damaged:
                 log.warning("file is no card and is ignored", **{Key.PATH: name})
         self.manifest = ManifestView(settings.manifest)
         self.scanner = Scanner(settings.models_root, settings.ignore, self._facts)
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files, end the threads."""
+        if self._integrity is not None:
+            self._integrity.close()
         if self._facts is not None:
             self._facts.close()
 
@@ -151,6 +164,8 @@ class Cycle:
             waits = bool(waiting) or postponed
         except OSError as error:
             trouble = f"{error.strerror or error}: {error.filename or self.settings.state_dir}"
+        if self._integrity is not None and lost is None:
+            plan = self._integrity.after(plan, snapshot, now)
         self.memory.passes += 1
         duration = time.monotonic() - began
         if always_status:
@@ -225,7 +240,13 @@ class Cycle:
         self, plan: Plan, now: float, duration: float, trouble: str, extra: Mapping[str, Any]
     ) -> str:
         """Write `status.json` where it says something new. Returns why that was not possible."""
-        told = {**plan_as_data(plan, str(self.settings.manifest)), "trouble": trouble, **extra}
+        digests = self._integrity.progress() if self._integrity is not None else None
+        told = {
+            **plan_as_data(plan, str(self.settings.manifest)),
+            "digests": digests,
+            "trouble": trouble,
+            **extra,
+        }
         same = json.dumps(told, sort_keys=True)
         if same == self.memory.status and now - self.memory.status_at < STATUS_EVERY:
             return ""

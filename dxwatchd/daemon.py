@@ -100,7 +100,7 @@ class Daemon:
         self._lock.acquire("dxwatchd run")
         try:
             self._requests.prepare()
-            self._cycle = Cycle(self.settings)
+            self._cycle = Cycle(self.settings, digested=self._digested)
             ignore_lease_breaks()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, self._on_signal)
@@ -118,6 +118,10 @@ class Daemon:
             },
         )
         self._notifier.ready(f"Watching {self.settings.models_root}")
+
+    def _digested(self) -> None:
+        """All digests are computed: the next pass is to say so."""
+        self._inbox.put(Woken())
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._inbox.put(Signalled(number))
@@ -257,7 +261,7 @@ class Daemon:
 
     def _take_over(self, settings: Settings) -> Cycle:
         """Begin anew with other settings; what was published stays."""
-        fresh = Cycle(settings)
+        fresh = Cycle(settings, digested=self._digested)
         if self._cycle is not None:
             self._cycle.close()
         self._cycle = fresh

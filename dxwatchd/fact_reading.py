@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from dxwatchd.core.facts import Facts, Fault, Unusable
-from dxwatchd.core.snapshot import SeenFile, SeenFolder, Stat, Trouble, join
+from dxwatchd.core.snapshot import SeenFile, SeenFolder, Stat, join
 from dxwatchd.readers.probe import is_probed, probe
 
 RACY_NS = 1_000_000_000
@@ -37,24 +38,26 @@ class FactReader:
         self._cache = cache
         self._racy: set[str] = set()
 
-    def read(
-        self, path: str, found: list[tuple[str, Stat | None, Trouble | None]], known: SeenFolder | None
-    ) -> dict[str, SeenFile]:
-        """The files of the folder at `path`. known: what was seen there last; else the cache is asked."""
+    def read(self, path: str, found: list[SeenFile], known: SeenFolder | None) -> dict[str, SeenFile]:
+        """The files `found` in the folder at `path`, with their facts.
+
+        known: what was seen there last; else the cache is asked.
+        """
         remembered: Mapping[str, SeenFile] | None = None if known is None else known.files
         files: dict[str, SeenFile] = {}
         news = False
-        for name, stat, trouble in found:
-            if stat is None or not is_probed(name):
-                files[name] = SeenFile(name, stat, trouble=trouble)
+        for file in found:
+            name, stat = file.name, file.stat
+            if stat is None or not is_probed(join(path, name)):
+                files[name] = file
                 continue
             if remembered is None:
                 remembered = self._cache.folder(path) if self._cache is not None else {}
             same = remembered.get(name)
             if same is not None and same.stat == stat and self._is_lasting(join(path, name), same.facts):
-                files[name] = same
+                files[name] = same if same.blob == file.blob else replace(same, blob=file.blob)
                 continue
-            files[name] = self._probed(join(path, name), name, stat)
+            files[name] = self._probed(join(path, name), file, stat)
             news = True
         if news and self._cache is not None:
             lasting = [file for file in files.values() if self._is_lasting(join(path, file.name), file.facts)]
@@ -66,10 +69,10 @@ class FactReader:
         passing = isinstance(facts, Unusable) and facts.fault in _PASSING
         return facts is not None and not passing and place not in self._racy
 
-    def _probed(self, place: str, name: str, stat: Stat) -> SeenFile:
+    def _probed(self, place: str, file: SeenFile, stat: Stat) -> SeenFile:
         self._racy.discard(place)
         if stat.ctime_ns > time.time_ns() - RACY_NS:  # every write stamps the ctime, and nobody can set it
             self._racy.add(place)
         told = probe(self.root, place, stat)
         self.files_read += 1
-        return SeenFile(name, stat, told.facts, told.hole)
+        return replace(file, facts=told.facts, hole=told.hole)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import stat as stat_module
 from dataclasses import dataclass, field
 
 from dxwatchd.core.filenames import is_ignored_file, is_ignored_folder
-from dxwatchd.core.snapshot import Stat, Trouble
+from dxwatchd.core.snapshot import SeenFile, Stat, Trouble
 from dxwatchd.readers.opening import stat_of
 
 CACHE_MARK = "CACHEDIR.TAG"
@@ -19,14 +20,14 @@ CACHE_MARK = "CACHEDIR.TAG"
 class Listed:
     """What one folder holds.
 
-    files: name, stat (None with a trouble) and trouble of each; folders: names of real subfolders;
+    files: as seen, nothing read of them yet; folders: names of real subfolders;
     links: names of links to folders inside the root, with the absolute target; has_file_links: a link leads
     to a file or to nothing, so that the folder may change without an event of its own.
     """
 
     stat: Stat
     trouble: Trouble | None = None
-    files: list[tuple[str, Stat | None, Trouble | None]] = field(default_factory=list)
+    files: list[SeenFile] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
     has_file_links: bool = False
@@ -53,6 +54,12 @@ class Lister:
         except OSError:
             return Listed(_stat_or_nothing(absolute), Trouble.UNREADABLE)
         listed = Listed(stat_of(status))
+        only = _only_folder(absolute[len(self._real) :])
+        if only is not None:
+            listed.folders.extend(
+                entry.name for entry in found if entry.name == only and entry.is_dir(follow_symlinks=False)
+            )
+            return listed
         if absolute != self._real and any(entry.name == CACHE_MARK for entry in found):
             return listed
         for entry in found:
@@ -69,14 +76,14 @@ class Lister:
             if entry.is_symlink():
                 self._take_link(entry, listed)
             elif entry.is_dir(follow_symlinks=False):
-                if not is_ignored_folder(name):
+                if not is_ignored_folder(name) or _holds_downloads(entry):
                     listed.folders.append(name)
             elif not is_ignored_file(name):
-                listed.files.append((name, *_file(entry.stat(follow_symlinks=False))))
+                listed.files.append(_file(name, entry.stat(follow_symlinks=False)))
         except FileNotFoundError:
             return  # gone between listing and look
         except OSError:
-            listed.files.append((name, None, Trouble.UNREADABLE))
+            listed.files.append(SeenFile(name, None, trouble=Trouble.UNREADABLE))
 
     def _take_link(self, entry: os.DirEntry[str], listed: Listed) -> None:
         name = entry.name
@@ -89,21 +96,40 @@ class Lister:
             raise
         except OSError:
             listed.has_file_links = True
-            listed.files.append((name, None, Trouble.LINK_BROKEN))
+            listed.files.append(SeenFile(name, None, trouble=Trouble.LINK_BROKEN))
             return
         if target != self._real and not target.startswith(self._below):
-            listed.files.append((name, None, Trouble.LINK_OUTSIDE))
+            listed.files.append(SeenFile(name, None, trouble=Trouble.LINK_OUTSIDE))
         elif stat_module.S_ISDIR(status.st_mode):
             listed.links.append((name, target))
         else:
             listed.has_file_links = True
-            listed.files.append((name, *_file(status)))
+            folder, blob = os.path.split(target)
+            is_blob = os.path.basename(folder) == "blobs" and _DIGEST.fullmatch(blob) is not None
+            listed.files.append(_file(name, status, blob if is_blob else ""))
 
 
-def _file(status: os.stat_result) -> tuple[Stat | None, Trouble | None]:
+_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+_DOWNLOADS = {".cache": "huggingface", ".cache/huggingface": "download"}
+"""Of a cache inside a model folder only huggingface_hub's notes on its downloads are looked at."""
+
+
+def _only_folder(path: str) -> str | None:
+    """The one folder that is looked at in the folder at `path`, if that is a cache."""
+    return next(
+        (only for place, only in _DOWNLOADS.items() if path == place or path.endswith(f"/{place}")), None
+    )
+
+
+def _holds_downloads(entry: os.DirEntry[str]) -> bool:
+    return entry.name == ".cache" and os.path.isdir(f"{entry.path}/huggingface/download")
+
+
+def _file(name: str, status: os.stat_result, blob: str = "") -> SeenFile:
     if stat_module.S_ISREG(status.st_mode):
-        return stat_of(status), None
-    return None, Trouble.SPECIAL
+        return SeenFile(name, stat_of(status), blob=blob)
+    return SeenFile(name, None, trouble=Trouble.SPECIAL)
 
 
 def _stat_or_nothing(absolute: str) -> Stat:

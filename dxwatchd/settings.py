@@ -29,6 +29,7 @@ _PATH: Final = Kind((str,), "give a path, in quotes in the file")
 _PERIOD: Final = Kind((int, float), "give seconds, from 0 to 86400, without quotes in the file")
 _INTERVAL: Final = Kind((int, float), "give seconds, from 0.1 to 86400, without quotes in the file")
 _SWITCH: Final = Kind((bool,), "give true or false, without quotes in the file")
+_DIGESTS: Final = Kind((str,), "give off or background, in quotes in the file")
 _FORMAT: Final = Kind((str,), "give auto, console or json, in quotes in the file")
 _LEVEL: Final = Kind((str,), "give debug, info, warning or error, in quotes in the file")
 _PATTERNS: Final = Kind(
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     rescan_interval: Annotated[float, Field(ge=0.1, le=DAY, allow_inf_nan=False), _INTERVAL] = 60.0
     ignore: Annotated[tuple[_Pattern, ...], _PATTERNS] = ()
     propose_checkpoints: Annotated[bool, _SWITCH] = False
+    digests: Annotated[Literal["off", "background"], _DIGESTS] = "background"
     log_format: Annotated[Literal["auto", "console", "json"], _FORMAT] = "auto"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], _LEVEL] = "info"
 

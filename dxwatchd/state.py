@@ -33,6 +33,11 @@ class StateDirectory:
         return self.root / "facts.db"
 
     @property
+    def digests(self) -> Path:
+        """The digests of model files."""
+        return self.root / "digests.db"
+
+    @property
     def pending(self) -> Path:
         """The append to the manifest that is under way."""
         return self.root / "append.pending"

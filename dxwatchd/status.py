@@ -6,6 +6,7 @@ from typing import Any
 
 from dxwatchd.core.entries import Problem
 from dxwatchd.core.plan import FolderState, Plan
+from dxwatchd.core.provenance import Check, overall
 from dxwatchd.core.reasons import Reason
 from dxwatchd.core.text import printable
 
@@ -33,6 +34,24 @@ def folder_as_data(folder: FolderState) -> dict[str, Any]:
         "size": model.size if model is not None else None,
         "reasons": [reason_as_data(reason) for reason in folder.reasons],
         "warnings": [reason_as_data(reason) for reason in folder.warnings],
+        "digests": _digests_as_data(folder),
+    }
+
+
+def _digests_as_data(folder: FolderState) -> dict[str, Any] | None:
+    """What is known of the digests of a folder's files; None where nobody computes any."""
+    if not folder.checked:
+        return None
+    counts = {check.value: 0 for check in Check}
+    for file in folder.checked:
+        counts[file.check.value] += 1
+    origins = {file.expected.origin.value for file in folder.checked if file.expected is not None}
+    commits = {file.expected.commit for file in folder.checked if file.expected is not None}
+    return {
+        "status": overall(folder.checked).value,
+        **counts,
+        "by": sorted(origins),
+        "commits": sorted(commit for commit in commits if commit is not None),
     }
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dxwatchd.core.facts import Config, Safetensors
+from dxwatchd.core.document_facts import Config
+from dxwatchd.core.facts import Safetensors
 from dxwatchd.core.snapshot import Snapshot, Trouble
 from dxwatchd.scan import RootLost, Scanner, Stopped
 from dxwatchd.stores.facts_db import FactsDb

@@ -13,6 +13,7 @@ from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError, cell
 from dxwatchd.commands.reporting import read_status
 from dxwatchd.core.entries import normal_path
 from dxwatchd.core.model import ModelFolder
+from dxwatchd.core.provenance import Check, Expected, expected_digests
 from dxwatchd.core.readiness import Verdict
 from dxwatchd.core.reasons import Reason
 from dxwatchd.core.text import count, printable
@@ -35,7 +36,8 @@ def explain(settings: Settings, path: str, *, as_json: bool) -> int:
         if not here and not looked.strays:
             _explain_nothing(settings, place, looked)
         for model, verdict in here:
-            _explain_model(model, verdict, _told(settings, model.path))
+            expected = expected_digests(model, looked.snapshot)
+            _explain_model(model, verdict, expected, _told(settings, model.path))
         for stray in looked.strays:
             output.say(f"{printable(stray.path)} is no model that can be proposed:")
             for reason in stray.reasons:
@@ -80,11 +82,16 @@ def _explain_nothing(settings: Settings, place: str, looked: Looked) -> None:
         return
     output.say(f"{printable(place)}: no model is recognised in it or below")
     output.say(
-        "  a model folder holds config.json with model_type and its weights, adapter_config.json, or *.gguf"
+        "  a model folder holds config.json with model_type and its weights, or those of another known layout"
     )
 
 
-def _explain_model(model: ModelFolder, verdict: Verdict, told: Mapping[str, Any] | None) -> None:
+def _explain_model(
+    model: ModelFolder,
+    verdict: Verdict,
+    expected: Mapping[str, Expected],
+    told: Mapping[str, Any] | None,
+) -> None:
     state = told["state"] if told is not None else ("whole" if verdict.whole else "not whole")
     name = f" as {told['technical_name']}" if told is not None and told["technical_name"] else ""
     output.console().print(
@@ -93,6 +100,9 @@ def _explain_model(model: ModelFolder, verdict: Verdict, told: Mapping[str, Any]
     output.say(f"what it is   {model.layout.value} {model.kind.value}, {output.human_size(model.size)}")
     for evidence in model.evidence:
         output.say(f"             {printable(evidence)}")
+    for candidate in model.candidates:
+        kind = f"{candidate.layout.value} {candidate.kind.value}"
+        output.say(f"{'or':<12} {kind}: {printable('; '.join(candidate.evidence))}")
     for weights in model.weight_sets:
         rank = "weights" if weights.primary else "also"
         by = f" by {weights.index}" if weights.index else ""
@@ -100,6 +110,7 @@ def _explain_model(model: ModelFolder, verdict: Verdict, told: Mapping[str, Any]
     sizes = [f"{printable(file.name, 80)} ({output.human_size(file.size)})" for file in model.files]
     more = f", and {len(sizes) - FILES_SHOWN} more" if len(sizes) > FILES_SHOWN else ""
     output.say(f"files        {', '.join(sizes[:FILES_SHOWN])}{more}")
+    _explain_digests(expected, told)
     reasons = _grouped(verdict.reasons)
     if told is not None:
         own = {printable(str(reason), 2000) for reason in verdict.reasons}
@@ -112,6 +123,20 @@ def _explain_model(model: ModelFolder, verdict: Verdict, told: Mapping[str, Any]
         output.say(f"{'next':<12} dxwatchd approve {told['technical_name'] if told else model.path}")
     elif not reasons:
         output.say(f"{'whole':<12} every promised file is there with its exact size")
+
+
+def _explain_digests(expected: Mapping[str, Expected], told: Mapping[str, Any] | None) -> None:
+    """What a download left behind to compare with, and what came of comparing."""
+    if expected:
+        origins = ", ".join(sorted({one.origin.value for one in expected.values()}))
+        commits = sorted({one.commit for one in expected.values() if one.commit is not None})
+        revision = f", revision {', '.join(commits)}" if commits else ""
+        output.say(f"{'digests':<12} of {count(len(expected), 'file')} known by {origins}{revision}")
+    known = told.get("digests") if told is not None else None
+    if known is None:
+        return
+    counts = [f"{known[check.value]} {check.value}" for check in Check if known[check.value]]
+    output.say(f"{'' if expected else 'digests':<12} {', '.join(counts)}")
 
 
 def _grouped(reasons: tuple[Reason, ...], most: int | None = None) -> list[str]:
@@ -143,6 +168,23 @@ def _explained(
                 "layout": model.layout.value,
                 "kind": model.kind.value,
                 "evidence": list(model.evidence),
+                "candidates": [
+                    {
+                        "layout": candidate.layout.value,
+                        "kind": candidate.kind.value,
+                        "evidence": list(candidate.evidence),
+                    }
+                    for candidate in model.candidates
+                ],
+                "expected_digests": {
+                    printable(name, 4096): {
+                        "algorithm": one.algorithm.value,
+                        "value": one.value,
+                        "origin": one.origin.value,
+                        "commit": one.commit,
+                    }
+                    for name, one in expected_digests(model, looked.snapshot).items()
+                },
                 "whole": verdict.whole,
                 "fingerprint": verdict.fingerprint or None,
                 "files": [{"name": printable(file.name, 4096), "size": file.size} for file in model.files],

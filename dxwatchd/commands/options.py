@@ -28,6 +28,7 @@ OPTIONS: Mapping[str, tuple[Any, str]] = {
     "rescan_interval": (str, "Seconds between looks at everything."),
     "ignore": (list[str], "A name not to look into; may be repeated."),
     "propose_checkpoints": (bool, "Propose training checkpoints too."),
+    "digests": (str, "Compute digests of model files: off or background."),
     "log_format": (str, "auto, console or json."),
     "log_level": (str, "debug, info, warning or error."),
 }

@@ -92,7 +92,7 @@ class _Decision:
         everyone: tuple[Entry | Broken, ...] = (*seen.manifest.entries, *seen.manifest.broken, *gone.held)
         self.claimed = frozenset(one.path for one in everyone)
         found = find(seen.snapshot, propose_checkpoints=options.propose_checkpoints, entered=self.claimed)
-        self.strays = {stray.path: stray.reasons for stray in found.strays}
+        self.strays = {stray.path: stray for stray in found.strays}
         self.rests: dict[str, Rest] = {}
         self.judged = {model.path: self._judged(model) for model in found.models}
         self.unclaimed = {path: one for path, one in self.judged.items() if path not in self.claimed}
@@ -114,6 +114,7 @@ class _Decision:
                 self.now,
                 max(self.now, self.seen.seen_at),
                 patient=verdict.patient,
+                unproven=verdict.unproven,
             )
         return self.rests[model.path]
 
@@ -124,8 +125,9 @@ class _Decision:
                 self._undecided(entry)
         self._not_in_force(problems)
         proposals = self._proposals()
-        for path, reasons in self.strays.items():
-            self.states.say(path, state_of(reasons) or State.INVALID, reasons)
+        for path, stray in self.strays.items():
+            if not stray.skipped:
+                self.states.say(path, state_of(stray.reasons) or State.INVALID, stray.reasons)
         unsettled = [one.due for one in self.rests.values() if not one.settled]
         return Plan(
             proposals=proposals,
@@ -179,7 +181,7 @@ class _Decision:
     def _here(self, path: str) -> tuple[Reason, ...]:
         """What is to be said of a path where no model was found: also that nobody could look."""
         if path in self.strays:
-            return self.strays[path]
+            return self.strays[path].reasons
         above = path
         while above and above not in self.seen.snapshot.folders:
             above = parent(above)

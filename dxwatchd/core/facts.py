@@ -12,7 +12,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args
+
+from dxwatchd.core.document_facts import (
+    AdapterConfig,
+    Config,
+    Document,
+    FileList,
+    HubMetadata,
+    Modules,
+    PipelineIndex,
+    Ref,
+    ShardTable,
+    WeightIndex,
+)
 
 
 class Fault(StrEnum):
@@ -60,61 +73,6 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """A `config.json`.
-
-    model_type, architectures: the keys of the same name (None, () where absent);
-    name_or_path: `_name_or_path`, as written by whoever saved it.
-    """
-
-    digest: str
-    model_type: str | None = None
-    architectures: tuple[str, ...] = ()
-    name_or_path: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterConfig:
-    """PEFT's `adapter_config.json`: the keys of the same name."""
-
-    digest: str
-    peft_type: str | None = None
-    base_model_name_or_path: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Modules:
-    """Sentence-transformers' `modules.json`: the `path` of each module in order ("" is the folder itself)."""
-
-    digest: str
-    paths: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineIndex:
-    """Diffusers' `model_index.json`.
-
-    class_name: `_class_name`; components: the names whose value is a [library, class] pair without nulls.
-    """
-
-    digest: str
-    class_name: str | None = None
-    components: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class WeightIndex:
-    """A `*.safetensors.index.json` or `*.bin.index.json`.
-
-    files: the distinct file names of `weight_map`, sorted; total_size: `metadata.total_size` in bytes.
-    """
-
-    digest: str
-    files: tuple[str, ...] = ()
-    total_size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Safetensors:
     """A safetensors header.
 
@@ -135,8 +93,8 @@ class Gguf:
 
     promised_size: the size in bytes up to the end of the last tensor's data (a whole file may be padded
     beyond it up to the next multiple of the alignment); alignment: `general.alignment`, 32 by default;
-    architecture, name: `general.architecture`, `general.name`; split_no, split_count: `split.no` (0-based)
-    and `split.count` of a file that is one of several.
+    architecture, name, type: `general.architecture`, `general.name`, `general.type`; split_no, split_count:
+    `split.no` (0-based) and `split.count` of a file that is one of several.
     Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
     """
 
@@ -148,6 +106,7 @@ class Gguf:
     name: str | None = None
     split_no: int | None = None
     split_count: int | None = None
+    type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +123,56 @@ class TorchArchive:
 
 
 @dataclass(frozen=True, slots=True)
+class Sized:
+    """Weights in a format whose own structure tells where the file ends.
+
+    form: the format, as a person knows it ("HDF5", "CTranslate2", ...); promised_size: where it ends, in
+    bytes; exact: whether the file must end there (else it may go on); tensors: how many it holds, where told.
+    """
+
+    digest: str
+    form: str
+    promised_size: int
+    exact: bool = True
+    tensors: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Onnx:
+    """An ONNX model.
+
+    promised_size: where it ends, in bytes; names, sizes: the files that hold its external data, and how many
+    bytes each must have at least.
+    Source: https://github.com/onnx/onnx/blob/main/docs/ExternalData.md
+    """
+
+    digest: str
+    promised_size: int
+    names: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVino:
+    """The XML of an OpenVINO model. data_size: bytes that the `.bin` of the same stem must have at least."""
+
+    digest: str
+    data_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hollow:
+    """Weights of which only the first bytes were ever written, in a format that proves itself at its end.
+
+    This is how a file looks that was preallocated a moment ago.
+    """
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
-    """Weights in a format without a readable size (`.h5`, `.msgpack`, ...): only the identity is known."""
+    """Weights in a format without a readable size: only the identity is known."""
 
     digest: str
 
@@ -179,29 +186,22 @@ Facts = (
     | Modules
     | PipelineIndex
     | WeightIndex
+    | Document
+    | ShardTable
+    | FileList
+    | Ref
+    | HubMetadata
     | Safetensors
     | Gguf
     | TorchArchive
+    | Sized
+    | Onnx
+    | OpenVino
+    | Hollow
     | Opaque
 )
 
-FACT_TYPES: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (
-        Unusable,
-        Pointer,
-        Content,
-        Config,
-        AdapterConfig,
-        Modules,
-        PipelineIndex,
-        WeightIndex,
-        Safetensors,
-        Gguf,
-        TorchArchive,
-        Opaque,
-    )
-}
+FACT_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Facts)}
 
 
 def to_plain(facts: Facts) -> list[Any]:

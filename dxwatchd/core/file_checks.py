@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dxwatchd.core.facts import Facts, Fault, Gguf, Pointer, Safetensors, TorchArchive, Unusable
+from dxwatchd.core.facts import (
+    Facts,
+    Fault,
+    Gguf,
+    Onnx,
+    Pointer,
+    Safetensors,
+    Sized,
+    TorchArchive,
+    Unusable,
+)
 from dxwatchd.core.filenames import is_documentation, is_temporary
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.snapshot import SeenFile, SeenFolder, Trouble, basename
@@ -68,7 +78,7 @@ def file_reasons(name: str, file: SeenFile) -> Iterator[Reason]:
             kind, found, remedy = _TROUBLES[file.trouble]
             yield Reason(kind, file=name, found=found, remedy=remedy)
     elif file.stat is not None:
-        yield from _content(name, file.facts, file.stat.size, hole=file.hole)
+        yield from _content(name, file.facts, file.stat.size)
 
 
 def temporary(name: str) -> Reason:
@@ -96,15 +106,19 @@ def _unusable(name: str, facts: Facts | None) -> Iterator[Reason]:
         yield Reason(kind, file=name, found=f"{where}{facts.message.rstrip('.')}", remedy=remedy)
 
 
-def _content(name: str, facts: Facts | None, size: int, *, hole: bool) -> Iterator[Reason]:
+def _content(name: str, facts: Facts | None, size: int) -> Iterator[Reason]:
     """Whether a file of `size` bytes is exactly what its own header says."""
     if isinstance(facts, Safetensors):
         yield from _size(name, size, facts.promised_size, facts.promised_size)
     elif isinstance(facts, Gguf):
         padded = -(-facts.promised_size // facts.alignment) * facts.alignment
         yield from _size(name, size, facts.promised_size, padded)
+    elif isinstance(facts, Onnx):
+        yield from _size(name, size, facts.promised_size, facts.promised_size)
+    elif isinstance(facts, Sized):
+        yield from _size(name, size, facts.promised_size, facts.promised_size if facts.exact else size)
     elif isinstance(facts, TorchArchive):
-        if not facts.complete and not hole:
+        if not facts.complete:
             yield Reason(
                 ReasonKind.TRUNCATED,
                 file=name,

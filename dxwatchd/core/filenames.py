@@ -7,11 +7,15 @@ path part, case as written.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from dxwatchd.core.model import WeightFormat
 
-IGNORED_FOLDERS = frozenset({".git", ".cache", ".ipynb_checkpoints", "__pycache__", "lost+found", "@eaDir"})
+IGNORED_FOLDERS = frozenset(
+    {".git", ".cache", ".ipynb_checkpoints", "__pycache__", "lost+found", "@eaDir"}
+    | {".locks", ".no_exist"}  # huggingface_hub's cache
+)
 _IGNORED_FOLDER_PREFIXES = (".Trash",)
 IGNORED_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _IGNORED_FILE_PREFIXES = ("._",)
@@ -60,18 +64,29 @@ def _is_rsync_temporary(name: str) -> bool:
     return name.count(".") >= 3 or not name.rpartition(".")[2].islower()
 
 
-_FORMATS: tuple[tuple[str, WeightFormat], ...] = (
-    (".safetensors", WeightFormat.SAFETENSORS),
-    (".gguf", WeightFormat.GGUF),
-    (".bin", WeightFormat.PYTORCH),
-    (".pt", WeightFormat.PYTORCH),
-    (".pth", WeightFormat.PYTORCH),
-    (".h5", WeightFormat.TENSORFLOW),
-    (".msgpack", WeightFormat.FLAX),
+_FORMATS: tuple[tuple[re.Pattern[str], WeightFormat], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), form)
+    for pattern, form in (
+        (r"ggml-.+\.bin", WeightFormat.GGML),
+        (r"openvino_(?!tokenizer|detokenizer).*\.(xml|bin)", WeightFormat.OPENVINO),
+        (r".*\.safetensors", WeightFormat.SAFETENSORS),
+        (r".*\.gguf", WeightFormat.GGUF),
+        (r".*\.(bin|pt|pth|ckpt)", WeightFormat.PYTORCH),
+        (r".*\.h5", WeightFormat.TENSORFLOW),
+        (r".*\.msgpack", WeightFormat.FLAX),
+        (r".*\.onnx", WeightFormat.ONNX),
+        (r".*\.engine", WeightFormat.TENSORRT),
+        (r".*\.nemo", WeightFormat.NEMO),
+        (r".*\.distcp", WeightFormat.TORCH_DISTRIBUTED),
+        (r".*\.ot", WeightFormat.RUST),
+        (r".*\.tflite", WeightFormat.TFLITE),
+        (r".*\.dduf", WeightFormat.DDUF),
+    )
 )
+"""By the whole name, the first that fits."""
 
 _NOT_WEIGHTS = re.compile(
-    r"^(optimizer|scheduler|scaler|training_args|rng_state|random_states|trainer_state|imatrix)"
+    r"^(openvino_(de)?tokenizer|optimizer|scheduler|scaler|training_args|rng_state|random_states|trainer_state|imatrix)"
 )
 
 _DOCUMENTATION = re.compile(
@@ -79,23 +94,49 @@ _DOCUMENTATION = re.compile(
 )
 
 
+@lru_cache(maxsize=65_536)  # asked of every file at every pass
 def weight_format(name: str) -> WeightFormat | None:
     """The format of a weight file, by its name; None for what is not one (a trainer's state, say)."""
     if _NOT_WEIGHTS.match(name):
         return None
-    return next((form for suffix, form in _FORMATS if name.endswith(suffix)), None)
+    return next((form for pattern, form in _FORMATS if pattern.fullmatch(name)), None)
 
 
-_INDEX = re.compile(r"\.(?P<form>safetensors|bin)\.index(\.[^.]+)?\.json\Z")
+_INDEX = re.compile(r"\.(?P<form>safetensors|bin|h5|msgpack)\.index(\.[^.]+)?\.json\Z")
 """Diffusers puts the variant behind: `diffusion_pytorch_model.safetensors.index.fp16.json`."""
 
 
 def index_format(name: str) -> WeightFormat | None:
     """The format of the weights that an index of this name lists; None for what is not an index."""
     match = _INDEX.search(name)
-    if match is None:
-        return None
-    return WeightFormat.SAFETENSORS if match["form"] == "safetensors" else WeightFormat.PYTORCH
+    return _INDEXED[match["form"]] if match is not None else None
+
+
+_INDEXED = {
+    "safetensors": WeightFormat.SAFETENSORS,
+    "bin": WeightFormat.PYTORCH,
+    "h5": WeightFormat.TENSORFLOW,
+    "msgpack": WeightFormat.FLAX,
+}
+
+
+_BESIDE = (".lfs", ".pointer")
+
+
+def stands_for(name: str) -> str | None:
+    """The file beside which a git-LFS pointer was left under this name; None for any other name."""
+    suffix = next((suffix for suffix in _BESIDE if name.endswith(suffix)), None)
+    return name.removesuffix(suffix) if suffix is not None else None
+
+
+_INSIDE = re.compile(
+    r"\.(safetensors|gguf|bin|pt|pth|onnx|nemo|tflite|dduf|engine|h5|msgpack)\b", re.IGNORECASE
+)
+
+
+def is_unfinished_weights(name: str) -> bool:
+    """Whether this is a copier's temporary name for a weight file."""
+    return is_temporary(name) and _INSIDE.search(name) is not None
 
 
 def is_adapter_weights(name: str) -> bool:
@@ -105,7 +146,7 @@ def is_adapter_weights(name: str) -> bool:
 
 def is_tensors(name: str) -> bool:
     """Whether a file of this name holds tensors of any kind, a trainer's state too."""
-    return name.endswith(tuple(suffix for suffix, _ in _FORMATS))
+    return any(pattern.fullmatch(name) for pattern, _ in _FORMATS)
 
 
 def is_documentation(name: str) -> bool:
@@ -133,7 +174,7 @@ class Numbered(NamedTuple):
 
 
 _NUMBERED = re.compile(
-    r"(?P<stem>.+?)(?P<joint>[-_])(?P<number>[0-9]{1,6})-of-(?P<total>[0-9]{1,6})(?P<suffix>\.[a-z0-9]+)"
+    r"(?P<stem>.+?)(?P<joint>[-_])(?P<number>[0-9]{1,6})-of-(?P<total>[0-9]{1,6})(?P<suffix>(\.\w+){1,2})"
 )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dxwatchd.core.facts import Config, Gguf
+from dxwatchd.core.document_facts import Config
+from dxwatchd.core.facts import Gguf
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import Hints
 from dxwatchd.core.snapshot import SeenFolder
@@ -23,4 +24,4 @@ def hints_of(model: ModelFolder, folder: SeenFolder, fingerprint: str) -> Hints:
             model_type = model_type or file.facts.architecture
             declared.extend([file.facts.name] if file.facts.name else [])
             break
-    return Hints(model.path, model_type, tuple(declared), model.size, fingerprint)
+    return Hints(model.path, model_type, tuple(declared), model.size, fingerprint, model.refs)

@@ -1,19 +1,68 @@
-"""The layouts as a table: how each is recognised in one folder, and what then belongs to it."""
+"""The layouts as a table: how each is recognised in one folder, and what then belongs to it.
+
+A new layout is a line here, a function in `layout_evidence` or `runtime_evidence`, and a row in the tests.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dxwatchd.core.facts import AdapterConfig, Config, Gguf, Modules, PipelineIndex, Pointer, Unusable
-from dxwatchd.core.filenames import index_format, is_adapter_weights, is_projector, weight_format
-from dxwatchd.core.model import Kind, Layout
-from dxwatchd.core.snapshot import SeenFolder
-from dxwatchd.core.text import count
+from dxwatchd.core import layout_evidence as evidence
+from dxwatchd.core import runtime_evidence as runtimes
+from dxwatchd.core.document_facts import Modules, PipelineIndex
+from dxwatchd.core.filenames import is_adapter_weights, weight_format
+from dxwatchd.core.model import Candidate, Kind, Layout, WeightFormat
+from dxwatchd.core.place import Place
+
+Formats = Callable[[Place, str], WeightFormat | None]
 
 
-def _no_components(_: SeenFolder) -> tuple[str, ...]:
+def _full(_: Place, name: str) -> WeightFormat | None:
+    return weight_format(name) if evidence.is_full_weights(name) else None
+
+
+def _adapter(_: Place, name: str) -> WeightFormat | None:
+    return weight_format(name) if is_adapter_weights(name) else None
+
+
+def _gguf(place: Place, name: str) -> WeightFormat | None:
+    return WeightFormat.GGUF if runtimes.is_gguf_model(place, name) else None
+
+
+def _ctranslate2(_: Place, name: str) -> WeightFormat | None:
+    return WeightFormat.CTRANSLATE2 if name == "model.bin" else None
+
+
+def _one(form: WeightFormat) -> Formats:
+    """Of all weights in the folder only those of one format are the model's."""
+    return lambda _, name: form if weight_format(name) is form else None
+
+
+def _ranks(_: Place, name: str) -> WeightFormat | None:
+    return weight_format(name) if name.startswith("rank") else None
+
+
+def _nothing_loose(_: Place, __: str) -> None:
+    """The weights are those that the folder's own table lists."""
+
+
+def _no_components(_: Place) -> tuple[str, ...]:
     return ()
+
+
+def _pipeline_components(place: Place) -> tuple[str, ...]:
+    index = place.facts("model_index.json", PipelineIndex)
+    return index.components if index is not None else ()
+
+
+def _module_folders(place: Place) -> tuple[str, ...]:
+    modules = place.facts("modules.json", Modules)
+    return tuple(path for path in modules.paths if path) if modules is not None else ()
+
+
+def _nemo_folders(place: Place) -> tuple[str, ...]:
+    return () if any(name.endswith(".nemo") for name in place.folder.files) else ("context", "weights")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,126 +70,83 @@ class Rule:
     """How one layout is recognised and what then belongs to it.
 
     evidence: a folder → sentences that say why it is this layout, none where it is not;
-    wanted: which file names are its weights; components: subfolders it refers to, relative to it;
-    own_weights: whether weights in the folder itself are its own (else only those in its components are).
+    formats: a file → the format of the weights in it, None for what is not this model's weights;
+    components: subfolders it refers to, relative to it; own_weights: whether weights in the folder itself
+    are its own (else only those in its components are).
     """
 
     layout: Layout
     kind: Kind
-    evidence: Callable[[SeenFolder], tuple[str, ...]]
-    wanted: Callable[[str], bool]
-    components: Callable[[SeenFolder], tuple[str, ...]] = _no_components
+    evidence: Callable[[Place], tuple[str, ...]]
+    formats: Formats = _full
+    components: Callable[[Place], tuple[str, ...]] = _no_components
     own_weights: bool = True
-
-
-def _is_full_weights(name: str) -> bool:
-    return weight_format(name) is not None and not is_adapter_weights(name) and not is_projector(name)
-
-
-def _is_gguf_weights(name: str) -> bool:
-    return name.endswith(".gguf") and not is_projector(name)
-
-
-def _diffusers(folder: SeenFolder) -> tuple[str, ...]:
-    file = folder.files.get("model_index.json")
-    if file is None:
-        return ()
-    if isinstance(file.facts, PipelineIndex) and file.facts.class_name:
-        return (f"model_index.json names the pipeline class {file.facts.class_name}",)
-    return (
-        ("model_index.json is there but cannot be read yet",) if _unread(folder, "model_index.json") else ()
-    )
-
-
-def _pipeline_components(folder: SeenFolder) -> tuple[str, ...]:
-    file = folder.files.get("model_index.json")
-    return file.facts.components if file is not None and isinstance(file.facts, PipelineIndex) else ()
-
-
-def _sentence_transformers(folder: SeenFolder) -> tuple[str, ...]:
-    file = folder.files.get("modules.json")
-    if file is None:
-        return ()
-    if isinstance(file.facts, Modules) and file.facts.paths:
-        return (f"modules.json names {count(len(file.facts.paths), 'module')}",)
-    return ("modules.json is there but cannot be read yet",) if _unread(folder, "modules.json") else ()
-
-
-def _module_folders(folder: SeenFolder) -> tuple[str, ...]:
-    file = folder.files.get("modules.json")
-    if file is None or not isinstance(file.facts, Modules):
-        return ()
-    return tuple(path for path in file.facts.paths if path)
-
-
-def _peft(folder: SeenFolder) -> tuple[str, ...]:
-    file = folder.files.get("adapter_config.json")
-    if file is None or _has_base_weights(folder):
-        return ()
-    if isinstance(file.facts, AdapterConfig) and file.facts.peft_type:
-        return (f"adapter_config.json names the PEFT type {file.facts.peft_type}",)
-    if _unread(folder, "adapter_config.json"):
-        return ("adapter_config.json is there but cannot be read yet",)
-    return ()
-
-
-def _has_base_weights(folder: SeenFolder) -> bool:
-    return any(_is_full_weights(name) or index_format(name) for name in folder.files)
-
-
-def _transformers(folder: SeenFolder) -> tuple[str, ...]:
-    file = folder.files.get("config.json")
-    if file is None or _only_gguf(folder):
-        return ()
-    if isinstance(file.facts, Config):
-        said = []
-        if file.facts.model_type:
-            said.append(f"config.json names the model type {file.facts.model_type}")
-        if file.facts.architectures:
-            said.append(f"config.json names the architecture {', '.join(file.facts.architectures)}")
-        return tuple(said)
-    return ("config.json is there but cannot be read yet",) if _unread(folder, "config.json") else ()
-
-
-def _only_gguf(folder: SeenFolder) -> bool:
-    weights = [name for name in folder.files if _is_full_weights(name) or index_format(name)]
-    return bool(weights) and all(name.endswith(".gguf") for name in weights)
-
-
-def _gguf(folder: SeenFolder) -> tuple[str, ...]:
-    names = sorted(name for name in folder.files if _is_gguf_weights(name))
-    if not names:
-        return ()
-    said = [f"{count(len(names), 'GGUF file')}"]
-    for name in names:
-        facts = folder.files[name].facts
-        if isinstance(facts, Gguf) and facts.architecture:
-            said.append(f"{name} names the architecture {facts.architecture}")
-            break
-    return tuple(said)
-
-
-def _unread(folder: SeenFolder, name: str) -> bool:
-    file = folder.files[name]
-    return isinstance(file.facts, Unusable | Pointer) or file.trouble is not None
 
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        Layout.DIFFUSERS, Kind.PIPELINE, _diffusers, _is_full_weights, _pipeline_components, own_weights=False
+        Layout.DIFFUSERS,
+        Kind.PIPELINE,
+        evidence.diffusers,
+        components=_pipeline_components,
+        own_weights=False,
     ),
-    Rule(Layout.SENTENCE_TRANSFORMERS, Kind.MODEL, _sentence_transformers, _is_full_weights, _module_folders),
-    Rule(Layout.PEFT, Kind.ADAPTER, _peft, is_adapter_weights),
-    Rule(Layout.TRANSFORMERS, Kind.MODEL, _transformers, _is_full_weights),
-    Rule(Layout.GGUF, Kind.MODEL, _gguf, _is_gguf_weights),
+    Rule(
+        Layout.SENTENCE_TRANSFORMERS,
+        Kind.MODEL,
+        evidence.sentence_transformers,
+        components=_module_folders,
+    ),
+    Rule(Layout.PEFT, Kind.ADAPTER, evidence.peft, _adapter),
+    Rule(Layout.MLC, Kind.MODEL, runtimes.mlc, _nothing_loose),
+    Rule(Layout.ORT_GENAI, Kind.MODEL, runtimes.ort_genai, _one(WeightFormat.ONNX)),
+    Rule(Layout.CTRANSLATE2, Kind.MODEL, runtimes.ctranslate2, _ctranslate2),
+    Rule(Layout.OPENVINO, Kind.MODEL, runtimes.openvino, _one(WeightFormat.OPENVINO)),
+    Rule(Layout.TENSORRT_LLM, Kind.MODEL, runtimes.tensorrt_llm, _ranks),
+    Rule(Layout.MLX, Kind.MODEL, evidence.mlx),
+    Rule(Layout.TIMM, Kind.MODEL, evidence.timm),
+    Rule(Layout.TRANSFORMERS, Kind.MODEL, evidence.transformers),
+    Rule(Layout.OPEN_CLIP, Kind.MODEL, evidence.open_clip),
+    Rule(Layout.MISTRAL, Kind.MODEL, evidence.mistral),
+    Rule(Layout.LLAMA, Kind.MODEL, evidence.llama),
+    Rule(
+        Layout.NEMO,
+        Kind.MODEL,
+        runtimes.nemo,
+        components=_nemo_folders,
+    ),
+    Rule(Layout.GGUF, Kind.ADAPTER, runtimes.gguf_adapter, _gguf),
+    Rule(Layout.GGUF, Kind.MODEL, runtimes.gguf, _gguf),
+    Rule(Layout.PIPER, Kind.MODEL, runtimes.piper, _one(WeightFormat.ONNX)),
+    Rule(Layout.WHISPER, Kind.MODEL, runtimes.whisper),
+    Rule(Layout.DDUF, Kind.PIPELINE, evidence.dduf, _one(WeightFormat.DDUF)),
+    Rule(Layout.ONNX, Kind.MODEL, runtimes.onnx, _one(WeightFormat.ONNX)),
+    Rule(Layout.TFLITE, Kind.MODEL, runtimes.tflite, _one(WeightFormat.TFLITE)),
+    Rule(Layout.OPENVINO, Kind.MODEL, runtimes.openvino_beside, _one(WeightFormat.OPENVINO)),
+    Rule(Layout.PEFT, Kind.ADAPTER, evidence.peft_beside_base, _adapter),
 )
 """Strongest first: a sentence-transformers folder has a `config.json` too, and is more than that."""
 
 
-def match(folder: SeenFolder) -> tuple[Rule, tuple[str, ...]] | None:
-    """The strongest rule that knows this folder, with its evidence; None where none does."""
-    for rule in RULES:
-        evidence = rule.evidence(folder)
-        if evidence:
-            return rule, evidence
-    return None
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The strongest rule that knows a folder, its evidence, and what weaker rules take the folder for."""
+
+    rule: Rule
+    evidence: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+
+
+def match(place: Place) -> Match | None:
+    """What the rules make of a folder; None where no rule knows it."""
+    found = [(rule, said) for rule in RULES if (said := rule.evidence(place))]
+    if not found:
+        return None
+    (best, said), *weaker = found
+    known = {(best.layout, best.kind)}
+    others = []
+    for rule, why in weaker:
+        if (rule.layout, rule.kind) not in known:
+            known.add((rule.layout, rule.kind))
+            others.append(Candidate(rule.layout, rule.kind, why))
+    return Match(best, said, tuple(others))

@@ -8,17 +8,27 @@ root itself is never a model.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dxwatchd.core.filenames import is_temporary
-from dxwatchd.core.layout_rules import Rule, match
+from dxwatchd.core.hub_cache import is_cached_model, is_other_cache, revisions
+from dxwatchd.core.layout_rules import Match, Rule, match
 from dxwatchd.core.model import ModelFolder, WeightSet
-from dxwatchd.core.ownership import component_folder, listed, owned_folders
+from dxwatchd.core.ownership import DOWNLOADER, component_folder, listed, owned_folders
+from dxwatchd.core.place import Place
 from dxwatchd.core.snapshot import SeenFolder, Snapshot, basename, join
-from dxwatchd.core.strays import CHECKPOINT, Stray, loose_files, stray_reasons
+from dxwatchd.core.strays import (
+    CHECKPOINT,
+    FOREIGN_STORE,
+    OLD_REVISION,
+    Stray,
+    is_ollama_store,
+    loose_files,
+    stray_reasons,
+)
 from dxwatchd.core.weightsets import weight_sets
 
-PARTS = frozenset({"onnx", "openvino", "original"})
+PARTS = ("onnx", "openvino", "original", "coreml")
 """Subfolders that hold a model's weights again, in another form; they are never models of their own."""
 
 _CHECKPOINT_NAME = re.compile(r"checkpoint-[0-9]+")
@@ -65,33 +75,58 @@ class _Search:
         self.models: list[ModelFolder] = []
         self.strays: list[Stray] = []
 
-    def look(self, path: str, referred: frozenset[str] = frozenset(), *, inside: bool = False) -> None:
+    def look(
+        self,
+        path: str,
+        referred: frozenset[str] = frozenset(),
+        *,
+        inside: bool = False,
+        refs: tuple[str, ...] = (),
+    ) -> None:
         """Judge the folder at `path` and what is below it.
 
-        referred: paths that the models above refer to; inside: whether there is a model above.
+        referred: paths that the models above refer to; inside: whether there is a model above; refs: those
+        of a download cache that point to it.
         """
         folder = self.snapshot.folders.get(path)
         if folder is None or path in referred:
             return
         name = basename(path)
-        if inside and (name in PARTS or is_temporary(name)):
+        if name == DOWNLOADER or (inside and (name in PARTS or is_temporary(name))):
             return
-        found = match(folder)
+        if is_cached_model(folder):
+            self._look_at_revisions(folder)
+            return
+        if is_other_cache(folder) or is_ollama_store(folder, self.snapshot):
+            self.strays.append(Stray(path, (FOREIGN_STORE,), skipped=True))
+            return
+        found = match(Place(folder, self.snapshot))
         if found is None:
             if not inside and (reasons := stray_reasons(folder)):
                 self.strays.append(Stray(path, reasons))
             for name in folder.folders:
                 self.look(join(path, name), referred, inside=inside)
         elif _is_checkpoint(folder) and not self.propose_checkpoints and path not in self.entered:
-            self.strays.append(Stray(path, (CHECKPOINT,)))
+            self.strays.append(Stray(path, (CHECKPOINT,), skipped=True))
         else:
-            self._take(folder, *found, referred)
+            self._take(folder, found, referred, refs)
+
+    def _look_at_revisions(self, folder: SeenFolder) -> None:
+        """Of a cached model, the revisions that refs point to; all of them where no ref points anywhere."""
+        found = list(revisions(self.snapshot, folder))
+        any_refs = any(revision.refs for revision in found)
+        for revision in found:
+            if revision.refs or not any_refs or revision.path in self.entered:
+                self.look(revision.path, refs=revision.refs)
+            else:
+                self.strays.append(Stray(revision.path, (OLD_REVISION,), skipped=True))
 
     def _take(
-        self, folder: SeenFolder, rule: Rule, evidence: tuple[str, ...], referred: frozenset[str]
+        self, folder: SeenFolder, found: Match, referred: frozenset[str], refs: tuple[str, ...]
     ) -> None:
         """Make a model of `folder`, and look for others in what it does not refer to."""
-        path, components = folder.path, rule.components(folder)
+        rule, path = found.rule, folder.path
+        components = rule.components(Place(folder, self.snapshot))
         referred |= {join(path, component) for component in components}
         models, strays = len(self.models), len(self.strays)
         for name in folder.folders:
@@ -105,11 +140,13 @@ class _Search:
                 path=path,
                 layout=rule.layout,
                 kind=rule.kind,
-                evidence=evidence,
+                evidence=(*found.evidence, *(f"refs/{ref} points to it" for ref in refs)),
                 weight_sets=_weights(self.snapshot, folder, rule, components),
                 components=components,
                 files=listed(owned),
                 folders=tuple(sorted(inner.path[len(path) + 1 :] for inner in owned[1:])),
+                candidates=found.candidates,
+                refs=refs,
             )
         )
 
@@ -125,10 +162,23 @@ def _is_checkpoint(folder: SeenFolder) -> bool:
 def _weights(
     snapshot: Snapshot, folder: SeenFolder, rule: Rule, components: tuple[str, ...]
 ) -> tuple[WeightSet, ...]:
-    """The sets of the folder itself, then of its components; each place has a primary set of its own."""
-    sets = list(weight_sets(folder, rule.wanted)) if rule.own_weights else []
+    """The sets of the folder itself, then of its components; each place has a primary set of its own.
+
+    Those of `PARTS` are the same weights again, so one of them is loaded only where there are no others.
+    """
+    sets = list(_sets_in(snapshot, folder, rule)) if rule.own_weights else []
     for component in components:
         inner = component_folder(snapshot, folder, component)
         if inner is not None:
-            sets.extend(weight_sets(inner, rule.wanted, prefix=f"{component}/"))
+            sets.extend(_sets_in(snapshot, inner, rule, f"{component}/"))
+    for part in PARTS:
+        inner = component_folder(snapshot, folder, part)
+        if inner is not None and part not in components:
+            again = _sets_in(snapshot, inner, rule, f"{part}/")
+            sets.extend(replace(one, primary=one.primary and not sets) for one in again)
     return tuple(sets)
+
+
+def _sets_in(snapshot: Snapshot, folder: SeenFolder, rule: Rule, prefix: str = "") -> tuple[WeightSet, ...]:
+    place = Place(folder, snapshot)
+    return weight_sets(folder, lambda name: rule.formats(place, name), prefix=prefix)

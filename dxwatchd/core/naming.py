@@ -103,7 +103,7 @@ class Hints:
 
     path: relative to the models root; model_type: of its config or GGUF header; declared: names that the
     folder's files give, best first (GGUF `general.name`, `_name_or_path`); size: in bytes; fingerprint: for
-    the last resort.
+    the last resort; refs: of a revision in huggingface_hub's cache, the refs that point to it.
     """
 
     path: str
@@ -111,6 +111,7 @@ class Hints:
     declared: tuple[str, ...] = ()
     size: int = 0
     fingerprint: str = ""
+    refs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def derive(hints: Hints, taken: Container[str]) -> Names:
     """
     rejected: list[str] = []
     base = _model_name(hints)
-    above = hints.path.rpartition("/")[0].rpartition("/")[2]
+    above = _publisher(hints.path)
     digest = short_digest(hints.path)
     stem = slug(base) or _fallback(hints)
     technical = [stem, slug(f"{slug(above)}-{stem}") if slug(above) else "", slug(f"{stem}-{digest}")]
@@ -163,15 +164,19 @@ def _free(
 def _model_name(hints: Hints) -> str:
     """The first name that says something: the folder's, a declared one, one of the folders above."""
     *above, last = hints.path.split("/")
-    cached = _from_hub_cache(last)
-    if _says_something(cached):
-        return cached
+    if (cached := _cached(hints.path)) is not None:
+        ref = "" if not hints.refs or "main" in hints.refs else f"-{hints.refs[0].replace('/', '-')}"
+        if _says_something(named := cached["name"] + ref):
+            return named
+    last = _as_published(last)
+    if _says_something(last):
+        return last
     for declared in hints.declared:
         match = _ORG_AND_NAME.fullmatch(declared)
         name = match["name"] if match is not None else declared
         if "/" not in name and name.strip(".") and _says_something(name):
             return name
-    for part in map(_from_hub_cache, reversed(above)):
+    for part in map(_as_published, reversed(above)):
         if _says_something(part):
             whole = f"{part}-{last}"
             return part if _HASH.fullmatch(last) or model_name_problem(whole) is not None else whole
@@ -182,10 +187,27 @@ def _says_something(name: str) -> bool:
     return model_name_problem(name) is None and not is_generic(name)
 
 
-def _from_hub_cache(part: str) -> str:
-    """`Qwen3-8B` of `models--Qwen--Qwen3-8B`, the folder of huggingface_hub's cache; others as they are."""
+def _cached(path: str) -> re.Match[str] | None:
+    """Publisher and name in the folder of huggingface_hub's cache that `path` is a revision in."""
+    *_, cache, above, _ = ("", "", *path.split("/"))
+    return _HUB_CACHE.fullmatch(cache) if above == "snapshots" else None
+
+
+def _publisher(path: str) -> str:
+    """Who published the model, as far as the folders above it tell."""
+    cached = _cached(path)
+    if cached is not None:
+        return cached["org"] or ""
+    return path.rpartition("/")[0].rpartition("/")[2]
+
+
+def _as_published(part: str) -> str:
+    """A folder's name as its publisher wrote it.
+
+    `Qwen3-8B` of huggingface_hub's `models--Qwen--Qwen3-8B`; ModelScope writes `.` as `___`.
+    """
     match = _HUB_CACHE.fullmatch(part)
-    return match["name"] if match is not None else part
+    return match["name"] if match is not None else part.replace("___", ".")
 
 
 def _fallback(hints: Hints) -> str:

@@ -14,7 +14,22 @@ def owned_folders(snapshot: Snapshot, path: str, others: frozenset[str]) -> Iter
         return
     yield folder
     for name in folder.folders:
-        yield from owned_folders(snapshot, join(path, name), others)
+        if name != DOWNLOADER:
+            yield from owned_folders(snapshot, join(path, name), others)
+
+
+DOWNLOADER = ".cache"
+"""Where huggingface_hub notes what it downloaded into a model folder: no part of the model."""
+
+
+def download_notes(snapshot: Snapshot, path: str) -> Mapping[str, SeenFile]:
+    """The downloader's notes in the model folder at `path`, by name relative to where it keeps them."""
+    top = f"{path}/{DOWNLOADER}/huggingface/download"
+    return {
+        join(folder.path[len(top) + 1 :], name): file
+        for folder in snapshot.below(top)
+        for name, file in folder.files.items()
+    }
 
 
 def listed(folders: tuple[SeenFolder, ...]) -> tuple[ModelFile, ...]:

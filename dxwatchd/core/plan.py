@@ -9,6 +9,7 @@ from dxwatchd.core.entries import Problem
 from dxwatchd.core.manifest import Manifest
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import Names
+from dxwatchd.core.provenance import Checked
 from dxwatchd.core.reasons import Reason, State
 from dxwatchd.core.records import CardRecord, Published
 from dxwatchd.core.rest import Periods, Watched
@@ -56,7 +57,10 @@ class NewProposal:
 
 @dataclass(frozen=True, slots=True)
 class FolderState:
-    """What is to be said of one folder. names are those of its entry, "" where it has none."""
+    """What is to be said of one folder.
+
+    names are those of its entry, "" where it has none; checked: what is known of its files' digests.
+    """
 
     path: str
     state: State
@@ -65,6 +69,7 @@ class FolderState:
     model: ModelFolder | None = None
     technical_name: str = ""
     model_name: str = ""
+    checked: tuple[Checked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

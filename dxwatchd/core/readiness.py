@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from dxwatchd.core.facts import Facts, Hollow, Opaque, Pointer, TorchArchive
 from dxwatchd.core.file_checks import file_reasons, folder_reasons, temporary
-from dxwatchd.core.filenames import is_temporary
+from dxwatchd.core.filenames import is_temporary, stands_for
 from dxwatchd.core.fingerprint import fingerprint
+from dxwatchd.core.late_files import missing_code, unfinished_blobs
 from dxwatchd.core.model import ModelFolder, WeightSet
-from dxwatchd.core.ownership import seen_files, seen_folders
-from dxwatchd.core.promises import unkept
+from dxwatchd.core.named_files import unkept_names
+from dxwatchd.core.ownership import DOWNLOADER, download_notes, seen_files, seen_folders
+from dxwatchd.core.promises import unkept, unkept_by_gguf
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.snapshot import SeenFile, Snapshot, parent
 from dxwatchd.core.text import count, is_text
@@ -27,12 +30,14 @@ class Verdict:
 
     reasons: all that stands in the way (none: whole); warnings: what is odd and does not;
     patient: whether something (a hole, weights that may still come) asks for the long quiet period;
+    unproven: whether it also applies, unless moved in as one, since no size in a file proves the weights;
     fingerprint: identity of config, tokenizer and primary weights, "" unless whole.
     """
 
     reasons: tuple[Reason, ...]
     warnings: tuple[Reason, ...] = ()
     patient: bool = False
+    unproven: bool = False
     fingerprint: str = ""
 
     @property
@@ -50,16 +55,41 @@ def judge(model: ModelFolder, snapshot: Snapshot) -> Verdict:
     for inner, folder in folders.items():
         reasons.extend(folder_reasons(inner, folder))
     for name, file in files.items():
-        reasons.extend(file_reasons(name, file))
+        if not (isinstance(file.facts, Pointer) and stands_for(name) in files):
+            reasons.extend(file_reasons(name, file))
     reasons.extend(unkept(model, folders, sets))
+    reasons.extend(unkept_names(files))
+    told = {reason.file for reason in reasons}
     for weights in sets:
-        reasons.extend(_missing(name, weights) for name in weights.files if name not in files)
-    holes = [_hole(name) for name, file in files.items() if file.hole]
-    warnings = (*(_leftover(weights) for weights in leftovers), *holes)
-    patient = bool(holes) or any(_may_come(weights, sets) for weights in leftovers)
+        absent = [name for name in weights.files if name not in files and name not in told]
+        reasons.extend(_missing(name, weights) for name in absent)
+        reasons.extend(unkept_by_gguf(weights, files))
+    reasons.extend(_downloads(model, snapshot))
+    late = [*missing_code(files), *unfinished_blobs(model, snapshot)]
+    holes = [_hole(name, file) for name, file in files.items() if file.hole]
+    warnings = (*(_leftover(weights) for weights in leftovers), *late, *holes)
+    patient = bool(holes or late) or any(_may_come(weights, sets) for weights in leftovers)
+    unproven = any(_is_unproven(weights, files) for weights in sets if weights.primary)
     if reasons:
-        return Verdict(tuple(dict.fromkeys(reasons)), warnings, patient)
-    return Verdict((), warnings, patient, fingerprint(model, files))
+        return Verdict(tuple(dict.fromkeys(reasons)), warnings, patient, unproven)
+    return Verdict((), warnings, patient, unproven, fingerprint(model, files))
+
+
+def _downloads(model: ModelFolder, snapshot: Snapshot) -> Iterator[Reason]:
+    """What huggingface_hub has not finished downloading into the folder."""
+    for name in download_notes(snapshot, model.path):
+        if is_temporary(name):
+            yield temporary(f"{DOWNLOADER}/huggingface/download/{name}")
+
+
+def _is_unproven(weights: WeightSet, files: Mapping[str, SeenFile]) -> bool:
+    """Whether some file of the set is in a format that tells nothing of its size."""
+    return any(name in files and _tells_nothing(files[name].facts) for name in weights.files)
+
+
+def _tells_nothing(facts: Facts | None) -> bool:
+    bare_pickle = isinstance(facts, TorchArchive) and facts.container != "zip"
+    return facts is None or isinstance(facts, Opaque) or bare_pickle
 
 
 def _name(model: ModelFolder) -> Iterator[Reason]:
@@ -111,11 +141,12 @@ def _leftover(weights: WeightSet) -> Reason:
     )
 
 
-def _hole(name: str) -> Reason:
+def _hole(name: str, file: SeenFile) -> Reason:
+    hollow = isinstance(file.facts, Hollow)
     return Reason(
         ReasonKind.HOLES,
         file=name,
-        found="has ranges that nothing was ever written to",
+        found="has nothing but its first bytes" if hollow else "has ranges that nothing was ever written to",
         remedy="wait: a preallocated file looks like this until it is filled",
     )
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
+from dxwatchd.core.hub_cache import unfinished
 from dxwatchd.core.model import ModelFolder
-from dxwatchd.core.ownership import owned_folders, seen_folders
+from dxwatchd.core.ownership import download_notes, owned_folders, seen_folders
 from dxwatchd.core.snapshot import Snapshot, parent
 
 
@@ -48,6 +50,9 @@ def signature(model: ModelFolder, snapshot: Snapshot) -> str:
         total.update(repr((path, folder.stat, folder.trouble)).encode(errors="backslashreplace"))
         for name in sorted(folder.files):
             total.update(repr((name, folder.files[name].stat)).encode(errors="backslashreplace"))
+    downloads = [*download_notes(snapshot, model.path).items(), *unfinished(snapshot, model.path)]
+    for name, file in sorted(downloads, key=itemgetter(0)):
+        total.update(repr((name, file.stat)).encode(errors="backslashreplace"))
     return total.hexdigest()
 
 
@@ -61,12 +66,13 @@ def rest(
     seen_at: float,
     *,
     patient: bool,
+    unproven: bool = False,
 ) -> Rest:
     """Whether `model` is at rest, given what was remembered `before` by path.
 
     moved_in: folders that the kernel reported as moved in by one rename; now: when the look began, seen_at:
     when it ended (a long look must not shorten the period); patient: whether the long period applies (it
-    also does on file systems that report no events).
+    also does on file systems that report no events); unproven: whether it does unless moved in as one.
     """
     seen = signature(model, snapshot)
     last = before.get(model.path)
@@ -74,7 +80,7 @@ def rest(
     remote = snapshot.folders[model.path].stat.device in snapshot.remote_devices
     if not patient and _moved_as_one(model, snapshot, moved_in):
         return Rest(True, now, watched)
-    period = periods.patient if patient or remote else periods.quiet
+    period = periods.patient if patient or unproven or remote else periods.quiet
     due = watched.since + period
     return Rest(period <= 0 or now >= due, due, watched)
 

@@ -36,7 +36,8 @@ class SeenFile:
 
     stat: of the file itself or, for a link inside the root, of what it leads to (None with a trouble);
     facts: what a reader told of it (None for files that nobody reads);
-    hole: the file has unwritten ranges, so its size proves nothing yet.
+    hole: the file has unwritten ranges, so its size proves nothing yet;
+    blob: of a link into huggingface_hub's `blobs`, the blob's name, which is a digest of the content.
     """
 
     name: str
@@ -44,6 +45,7 @@ class SeenFile:
     facts: Facts | None = None
     hole: bool = False
     trouble: Trouble | None = None
+    blob: str = ""
 
 
 @dataclass(frozen=True, slots=True)

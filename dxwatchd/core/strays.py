@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from dxwatchd.core.filenames import is_adapter_weights, is_projector, weight_format
+from dxwatchd.core.file_checks import temporary
+from dxwatchd.core.filenames import (
+    is_adapter_weights,
+    is_projector,
+    is_unfinished_weights,
+    weight_format,
+)
 from dxwatchd.core.model import WeightFormat
 from dxwatchd.core.reasons import Reason, ReasonKind
-from dxwatchd.core.snapshot import SeenFolder, Trouble
+from dxwatchd.core.snapshot import SeenFolder, Snapshot, Trouble, join
 from dxwatchd.core.text import count, is_text
 
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """A folder that holds something of a model and is none: with the reasons why."""
+    """A folder that holds something of a model and is none: with the reasons why.
+
+    skipped: it is passed over on purpose, so only who asks about it is told.
+    """
 
     path: str
     reasons: tuple[Reason, ...]
+    skipped: bool = False
 
 
 CHECKPOINT = Reason(
@@ -24,6 +35,29 @@ CHECKPOINT = Reason(
     found="a training checkpoint (trainer_state.json is there)",
     remedy="set propose_checkpoints = true to have checkpoints proposed, or add it by hand",
 )
+
+
+OLD_REVISION = Reason(
+    ReasonKind.OLD_REVISION,
+    found="a revision in a download cache that no ref points to any more",
+    remedy="add it by hand to have it all the same",
+)
+
+FOREIGN_STORE = Reason(
+    ReasonKind.FOREIGN_STORE,
+    found="the store of another program, with blobs that only that program can name",
+    remedy="nothing: it is passed over; copy a model folder instead",
+)
+
+_OLLAMA_BLOB = re.compile(r"sha256-[0-9a-f]{64}")
+
+
+def is_ollama_store(folder: SeenFolder, snapshot: Snapshot) -> bool:
+    """Whether this is Ollama's: `manifests/` beside `blobs/sha256-…`."""
+    if not {"manifests", "blobs"} <= set(folder.folders):
+        return False
+    blobs = snapshot.folders.get(join(folder.path, "blobs"))
+    return blobs is not None and any(_OLLAMA_BLOB.match(name) for name in blobs.files)
 
 
 def loose_files(root: SeenFolder) -> tuple[Reason, ...]:
@@ -68,7 +102,7 @@ def stray_reasons(folder: SeenFolder) -> tuple[Reason, ...]:
         )
     weights = [name for name in folder.files if weight_format(name) and not is_projector(name)]
     if not weights:
-        return ()
+        return tuple(temporary(name) for name in sorted(folder.files) if is_unfinished_weights(name))
     if "config.json" in folder.files:
         return (
             Reason(

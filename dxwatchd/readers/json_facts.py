@@ -6,9 +6,21 @@ act on it. Names of files are stricter: one that could lead elsewhere makes the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import chain
 
-from dxwatchd.core.facts import AdapterConfig, Config, Fault, Modules, PipelineIndex, WeightIndex
+from dxwatchd.core.document_facts import (
+    CONFIG_MARKS,
+    DOCUMENT_MARKS,
+    AdapterConfig,
+    Config,
+    Document,
+    Modules,
+    PipelineIndex,
+    ShardTable,
+    WeightIndex,
+)
+from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError, quoted
 from dxwatchd.readers.json_document import JsonDocument, JsonValue, as_object
 
@@ -16,6 +28,7 @@ MAX_TEXT = 200  # characters of a string that becomes a fact
 MAX_ARCHITECTURES = 64
 MAX_NAMES = 1_000_000  # entries of a weight map
 MAX_PART = 255  # bytes of one part of a file name, as nearly all file systems have it
+MAX_RANKS = 4096
 MAX_NAMED = 3  # bad names that a message quotes
 
 
@@ -29,7 +42,85 @@ def config(document: JsonDocument, digest: str) -> Config:
         model_type=_text(table.get("model_type")),
         architectures=tuple(text for text in texts if text)[:MAX_ARCHITECTURES],
         name_or_path=_text(table.get("_name_or_path")),
+        marks=tuple(mark for mark in CONFIG_MARKS if _is_marked(table, mark)),
+        quant_method=_text(_inner(table, "quantization_config").get("quant_method")),
+        architecture=_text(table.get("architecture")),
+        world_size=_world_size(table),
+        code_files=_code_files(table.get("auto_map")),
     )
+
+
+def _is_marked(table: Mapping[str, JsonValue], mark: str) -> bool:
+    """Whether a key is there as its format has it: others use some of these words for strings."""
+    value = table.get(mark)
+    wanted = _WANTED_INSIDE.get(mark, set())
+    return isinstance(value, dict) and wanted <= value.keys()
+
+
+_WANTED_INSIDE = {"quantization": {"group_size", "bits"}, "mapping": {"world_size"}}
+
+
+def _inner(table: Mapping[str, JsonValue], key: str) -> Mapping[str, JsonValue]:
+    value = table.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _world_size(table: Mapping[str, JsonValue]) -> int | None:
+    """How many ranks TensorRT-LLM wrote the model for."""
+    built = _inner(table, "pretrained_config")
+    size = (_inner(built, "mapping") or _inner(table, "mapping")).get("world_size")
+    plausible = isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= MAX_RANKS
+    return size if plausible and isinstance(size, int) else None
+
+
+def _code_files(auto_map: JsonValue) -> tuple[str, ...]:
+    """`configuration_x.py` of `configuration_x.XConfig`; `org/name--…` lies in another folder."""
+    values = auto_map.values() if isinstance(auto_map, dict) else ()
+    flat = chain.from_iterable(value if isinstance(value, list) else [value] for value in values)
+    named = (value.partition(".")[0] for value in flat if isinstance(value, str) and "--" not in value)
+    modules = {module for module in named if module.isidentifier() and len(module) <= MAX_TEXT}
+    return tuple(f"{module}.py" for module in sorted(modules)[:MAX_ARCHITECTURES])
+
+
+def document(document: JsonDocument, digest: str) -> Document:
+    """Of any JSON file that a layout is known by. Raises ReaderError: MALFORMED."""
+    table = as_object(document)
+    return Document(digest, tuple(key for key in DOCUMENT_MARKS if key in table))
+
+
+def genai_config(document: JsonDocument, digest: str) -> Document:
+    """Of `genai_config.json`: every value of a key `filename` names a file. Raises ReaderError: MALFORMED."""
+    table = as_object(document)
+    names: set[str] = set()
+    waiting: list[JsonValue] = [table]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            name = value.get("filename")
+            if isinstance(name, str) and name:
+                names.add(name)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    _check_names(names)
+    return Document(digest, tuple(key for key in DOCUMENT_MARKS if key in table), tuple(sorted(names)))
+
+
+def shard_table(document: JsonDocument, digest: str) -> ShardTable:
+    """Of MLC's table: `records`, each with `dataPath` and `nbytes`. Raises ReaderError: MALFORMED."""
+    records = as_object(document).get("records")
+    if not isinstance(records, list) or not records:
+        raise ReaderError(Fault.MALFORMED, "The table has no 'records' that name any file.")
+    sizes: dict[str, int] = {}
+    for record in records:
+        name = record.get("dataPath") if isinstance(record, dict) else None
+        size = _size(record.get("nbytes")) if isinstance(record, dict) else None
+        if not isinstance(name, str) or size is None:
+            raise ReaderError(Fault.MALFORMED, "Each record must have a 'dataPath' and its 'nbytes'.")
+        sizes[name] = size
+    names = sorted(sizes)
+    _check_names(names)
+    return ShardTable(digest, tuple(names), tuple(sizes[name] for name in names))
 
 
 def adapter_config(document: JsonDocument, digest: str) -> AdapterConfig:

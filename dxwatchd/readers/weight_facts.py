@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import BinaryIO
 
@@ -12,6 +13,7 @@ from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.reading import read_up_to, seek_to
 
 HEAD = 4096  # bytes of a weight file that must not all be zero
+HOLLOW = 64 * 1024  # bytes at the start of a file of which nothing else was written
 MAX_TEXT = 200  # characters of a string that becomes a fact
 
 
@@ -28,6 +30,24 @@ def has_hole(descriptor: int, size: int) -> bool:
             os.lseek(descriptor, position, os.SEEK_SET)
     except OSError:
         return False
+
+
+def is_hollow(descriptor: int, size: int) -> bool:
+    """Whether nothing but the first bytes of the file was ever written. False where the system cannot tell."""
+    try:
+        position = os.lseek(descriptor, 0, os.SEEK_CUR)
+        try:
+            hole = os.lseek(descriptor, 0, os.SEEK_HOLE)
+            if hole >= size or hole > HOLLOW:
+                return False
+            os.lseek(descriptor, hole, os.SEEK_DATA)
+        except OSError as error:
+            return error.errno == errno.ENXIO  # no data from there to the end
+        finally:
+            os.lseek(descriptor, position, os.SEEK_SET)
+    except OSError:
+        return False
+    return False
 
 
 def refuse_zeros(stream: BinaryIO, *positions: int) -> None:
@@ -70,6 +90,7 @@ def gguf_facts(stream: BinaryIO, size: int) -> Facts:
         name=_text(header.metadata.get("general.name")),
         split_no=_count(header.metadata.get("split.no")),
         split_count=_count(header.metadata.get("split.count")),
+        type=_text(header.metadata.get("general.type")),
     )
 
 
@@ -92,6 +113,14 @@ def torch_or_other_facts(stream: BinaryIO, size: int) -> Facts:
             raise
         return opaque_facts(stream, size)
     return facts.TorchArchive(identity.content_digest(stream, size), container, complete)
+
+
+def zip_facts(stream: BinaryIO, size: int) -> Facts:
+    """Of a zip archive that torch did not write. Raises ReaderError."""
+    found = torch_facts(stream, size)
+    if not isinstance(found, facts.TorchArchive) or found.container != "zip":
+        raise ReaderError(Fault.MALFORMED, "This is not a zip archive.")
+    return found
 
 
 def opaque_facts(stream: BinaryIO, size: int) -> Facts:

@@ -7,22 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+from dxwatchd.core.document_facts import AdapterConfig, Config, Modules, PipelineIndex, WeightIndex
 from dxwatchd.core.entries import Entry, Status
-from dxwatchd.core.facts import (
-    AdapterConfig,
-    Config,
-    Content,
-    Facts,
-    Fault,
-    Gguf,
-    Modules,
-    PipelineIndex,
-    Pointer,
-    Safetensors,
-    TorchArchive,
-    Unusable,
-    WeightIndex,
-)
+from dxwatchd.core.facts import Content, Facts, Fault, Gguf, Pointer, Safetensors, TorchArchive, Unusable
 from dxwatchd.core.layouts import find
 from dxwatchd.core.manifest import Manifest, parse
 from dxwatchd.core.model import ModelFolder

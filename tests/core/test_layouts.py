@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dxwatchd.core.facts import Config, Fault
+from dxwatchd.core.document_facts import Config
+from dxwatchd.core.facts import Fault
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import Kind, Layout
 from dxwatchd.core.reasons import ReasonKind

@@ -16,7 +16,7 @@ from tests.core.making import File, Tree, index, only, shards, snapshot, tensors
 
 def sets(inside: Tree, prefix: str = "") -> list[tuple[tuple[str, ...], str | None]]:
     folder = snapshot({"m": inside}).folders["m"]
-    found = weight_sets(folder, lambda name: weight_format(name) is not None, prefix=prefix)
+    found = weight_sets(folder, weight_format, prefix=prefix)
     assert [weights.primary for weights in found] == [True] * bool(found) + [False] * (len(found) - 1)
     return [(weights.files, weights.index) for weights in found]
 

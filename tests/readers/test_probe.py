@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from dxwatchd.core import facts
+from dxwatchd.core import document_facts, facts
 from dxwatchd.core.facts import Fault, Unusable, from_plain, to_plain
-from dxwatchd.readers import probe as module
+from dxwatchd.readers import which as module
 from dxwatchd.readers.json_document import read_json
 from dxwatchd.readers.opening import stat_of
 from dxwatchd.readers.probe import Probe, is_probed, probe
@@ -68,7 +68,7 @@ PROBED = (
     "spiece.model sentencepiece.bpe.model qwen.tiktoken chat_template.jinja chat_template.json "
     "generation_config.json preprocessor_config.json processor_config.json "
     "config_sentence_transformers.json sentence_bert_config.json quantize_config.json "
-    "quant_config.json hf_quant_config.json params.json tekken.json modeling_x.py "
+    "quant_config.json hf_quant_config.json tekken.json modeling_x.py "
 )
 
 
@@ -107,7 +107,7 @@ def test_config(tmp_path: Path) -> None:
         "m/config.json",
         {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "_name_or_path": "Qwen/Qwen3"},
     )
-    assert found == facts.Config(found.digest, "qwen3", ("Qwen3ForCausalLM",), "Qwen/Qwen3")
+    assert found == document_facts.Config(found.digest, "qwen3", ("Qwen3ForCausalLM",), "Qwen/Qwen3")
     assert found.digest.startswith("sha256:")
 
 
@@ -266,7 +266,7 @@ def test_raw_weights_may_begin_with_zeros(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["tokenizer.json", "merges.txt", "modeling_x.py", "params.json", "a.model", "chat_template.jinja"]
+    "name", ["tokenizer.json", "merges.txt", "modeling_x.py", "a.model", "chat_template.jinja"]
 )
 def test_content(tmp_path: Path, name: str) -> None:
     """Tokenizers, templates and code are not parsed; every byte of them counts, also of large ones."""

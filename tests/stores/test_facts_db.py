@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dxwatchd.core import facts
+from dxwatchd.core import document_facts, facts
 from dxwatchd.core.facts import FACT_TYPES, Facts, Fault
 from dxwatchd.core.snapshot import SeenFile, Stat
 from dxwatchd.stores.facts_db import VERSION, FactsDb
@@ -20,13 +20,22 @@ EVERY: list[Facts] = [
     facts.Unusable(Fault.TRUNCATED, "It ends.", 3, DIGEST),
     facts.Pointer("ab" * 32, 2**40, DIGEST),
     facts.Content(DIGEST),
-    facts.Config(DIGEST, "qwen3", ("Qwen3ForCausalLM",), "Qwen/Qwen3"),
-    facts.AdapterConfig(DIGEST, "LORA", None),
-    facts.Modules(DIGEST, ("", "1_Pooling")),
-    facts.PipelineIndex(DIGEST, "FluxPipeline", ("vae", "text_encoder")),
-    facts.WeightIndex(DIGEST, ("a.safetensors", "b.safetensors"), 2**45),
+    document_facts.Config(DIGEST, "qwen3", ("Qwen3ForCausalLM",), "Qwen/Qwen3"),
+    document_facts.AdapterConfig(DIGEST, "LORA", None),
+    document_facts.Modules(DIGEST, ("", "1_Pooling")),
+    document_facts.PipelineIndex(DIGEST, "FluxPipeline", ("vae", "text_encoder")),
+    document_facts.WeightIndex(DIGEST, ("a.safetensors", "b.safetensors"), 2**45),
     facts.Safetensors(DIGEST, 2**45, 310, "pt"),
-    facts.Gguf(DIGEST, 2**45, 32, 310, "llama", "通义千问", 0, 3),
+    document_facts.Document(DIGEST, ("dim",), ("model.onnx",)),
+    document_facts.ShardTable(DIGEST, ("params_shard_0.bin",), (2**45,)),
+    document_facts.FileList(DIGEST, ("consolidated.00.pth",)),
+    document_facts.Ref(DIGEST, "ab" * 20),
+    document_facts.HubMetadata(DIGEST, "ab" * 20, "cd" * 32, 2**62),
+    facts.Gguf(DIGEST, 2**45, 32, 310, "llama", "通义千问", 0, 3, "model"),
+    facts.Sized(DIGEST, "HDF5", 2**45, exact=False, tensors=3),
+    facts.Onnx(DIGEST, 2**31, ("model.onnx_data",), (2**45,)),
+    facts.OpenVino(DIGEST, 2**45),
+    facts.Hollow(DIGEST),
     facts.TorchArchive(DIGEST, "zip", complete=False),
     facts.Opaque(DIGEST),
 ]
