@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CONFIG_MARKS = ("build_config", "mapping", "pretrained_cfg", "pretrained_config", "quantization")
+CONFIG_MARKS = (
+    "add_source_bos",
+    "build_config",
+    "lang_ids",
+    "mapping",
+    "pretrained_cfg",
+    "pretrained_config",
+    "quantization",
+)
 """Keys of a `config.json` that some layout is known by."""
 
 

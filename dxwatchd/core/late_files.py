@@ -11,14 +11,26 @@ from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.snapshot import SeenFile, Snapshot, basename, join, parent
 
 
-def missing_code(files: Mapping[str, SeenFile]) -> Iterator[Reason]:
-    """Python files that a config's `auto_map` names. Many loaders have the model built in and need none."""
+def missing_optional(files: Mapping[str, SeenFile]) -> Iterator[Reason]:
+    """Files that loaders take where they are and do without where they are not.
+
+    Python files that a config's `auto_map` names: many loaders have the model built in. SetFit's classifier
+    head: without it there is a new one.
+    """
+    if "config_setfit.json" in files and "model_head.pkl" not in files:
+        yield Reason(
+            ReasonKind.OPTIONAL_MISSING,
+            file="model_head.pkl",
+            expected="beside config_setfit.json",
+            found="not there",
+            remedy="copy it too: without it the classifier begins untrained",
+        )
     for name, file in files.items():
         if isinstance(file.facts, Config):
             for code in file.facts.code_files:
                 if join(parent(name), code) not in files:
                     yield Reason(
-                        ReasonKind.MISSING_CODE,
+                        ReasonKind.OPTIONAL_MISSING,
                         file=join(parent(name), code),
                         expected=f"by auto_map in {name}",
                         found="not there",

@@ -134,6 +134,8 @@ def mistral(place: Place) -> tuple[str, ...]:
 def llama(place: Place) -> tuple[str, ...]:
     """`params.json` with `consolidated.NN.pth`."""
     names = place.names(CONSOLIDATED)
+    if not names and place.has("config.json"):
+        return ()
     return (*_params(place), *(f"{name} is there" for name in names[:1])) if _params(place) else ()
 
 

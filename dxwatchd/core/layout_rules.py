@@ -72,7 +72,8 @@ class Rule:
     evidence: a folder → sentences that say why it is this layout, none where it is not;
     formats: a file → the format of the weights in it, None for what is not this model's weights;
     components: subfolders it refers to, relative to it; own_weights: whether weights in the folder itself
-    are its own (else only those in its components are).
+    are its own (else only those in its components are); weak: whether such a folder inside another model is
+    a part of that one and no model by itself.
     """
 
     layout: Layout
@@ -81,6 +82,7 @@ class Rule:
     formats: Formats = _full
     components: Callable[[Place], tuple[str, ...]] = _no_components
     own_weights: bool = True
+    weak: bool = False
 
 
 RULES: tuple[Rule, ...] = (
@@ -101,29 +103,24 @@ RULES: tuple[Rule, ...] = (
     Rule(Layout.MLC, Kind.MODEL, runtimes.mlc, _nothing_loose),
     Rule(Layout.ORT_GENAI, Kind.MODEL, runtimes.ort_genai, _one(WeightFormat.ONNX)),
     Rule(Layout.CTRANSLATE2, Kind.MODEL, runtimes.ctranslate2, _ctranslate2),
-    Rule(Layout.OPENVINO, Kind.MODEL, runtimes.openvino, _one(WeightFormat.OPENVINO)),
+    Rule(Layout.OPENVINO, Kind.MODEL, runtimes.openvino, _one(WeightFormat.OPENVINO), weak=True),
     Rule(Layout.TENSORRT_LLM, Kind.MODEL, runtimes.tensorrt_llm, _ranks),
     Rule(Layout.MLX, Kind.MODEL, evidence.mlx),
     Rule(Layout.TIMM, Kind.MODEL, evidence.timm),
     Rule(Layout.TRANSFORMERS, Kind.MODEL, evidence.transformers),
-    Rule(Layout.OPEN_CLIP, Kind.MODEL, evidence.open_clip),
-    Rule(Layout.MISTRAL, Kind.MODEL, evidence.mistral),
-    Rule(Layout.LLAMA, Kind.MODEL, evidence.llama),
-    Rule(
-        Layout.NEMO,
-        Kind.MODEL,
-        runtimes.nemo,
-        components=_nemo_folders,
-    ),
+    Rule(Layout.OPEN_CLIP, Kind.MODEL, evidence.open_clip, weak=True),
+    Rule(Layout.MISTRAL, Kind.MODEL, evidence.mistral, weak=True),
+    Rule(Layout.LLAMA, Kind.MODEL, evidence.llama, weak=True),
+    Rule(Layout.NEMO, Kind.MODEL, runtimes.nemo, components=_nemo_folders, weak=True),
     Rule(Layout.GGUF, Kind.ADAPTER, runtimes.gguf_adapter, _gguf),
     Rule(Layout.GGUF, Kind.MODEL, runtimes.gguf, _gguf),
-    Rule(Layout.PIPER, Kind.MODEL, runtimes.piper, _one(WeightFormat.ONNX)),
-    Rule(Layout.WHISPER, Kind.MODEL, runtimes.whisper),
-    Rule(Layout.DDUF, Kind.PIPELINE, evidence.dduf, _one(WeightFormat.DDUF)),
-    Rule(Layout.ONNX, Kind.MODEL, runtimes.onnx, _one(WeightFormat.ONNX)),
-    Rule(Layout.TFLITE, Kind.MODEL, runtimes.tflite, _one(WeightFormat.TFLITE)),
-    Rule(Layout.OPENVINO, Kind.MODEL, runtimes.openvino_beside, _one(WeightFormat.OPENVINO)),
-    Rule(Layout.PEFT, Kind.ADAPTER, evidence.peft_beside_base, _adapter),
+    Rule(Layout.PIPER, Kind.MODEL, runtimes.piper, _one(WeightFormat.ONNX), weak=True),
+    Rule(Layout.WHISPER, Kind.MODEL, runtimes.whisper, weak=True),
+    Rule(Layout.DDUF, Kind.PIPELINE, evidence.dduf, _one(WeightFormat.DDUF), weak=True),
+    Rule(Layout.ONNX, Kind.MODEL, runtimes.onnx, _one(WeightFormat.ONNX), weak=True),
+    Rule(Layout.TFLITE, Kind.MODEL, runtimes.tflite, _one(WeightFormat.TFLITE), weak=True),
+    Rule(Layout.OPENVINO, Kind.MODEL, runtimes.openvino_beside, _one(WeightFormat.OPENVINO), weak=True),
+    Rule(Layout.PEFT, Kind.ADAPTER, evidence.peft_beside_base, _adapter, weak=True),
 )
 """Strongest first: a sentence-transformers folder has a `config.json` too, and is more than that."""
 

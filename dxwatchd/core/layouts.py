@@ -101,7 +101,7 @@ class _Search:
             self.strays.append(Stray(path, (FOREIGN_STORE,), skipped=True))
             return
         found = match(Place(folder, self.snapshot))
-        if found is None:
+        if found is None or (inside and found.rule.weak):
             if not inside and (reasons := stray_reasons(folder)):
                 self.strays.append(Stray(path, reasons))
             for name in folder.folders:

@@ -9,7 +9,7 @@ from typing import Any
 from dxwatchd.core.document_facts import Config, Document, FileList, ShardTable
 from dxwatchd.core.facts import Onnx, OpenVino
 from dxwatchd.core.reasons import Reason, ReasonKind
-from dxwatchd.core.snapshot import SeenFile, basename, join, parent
+from dxwatchd.core.snapshot import SeenFile, join, parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,6 @@ def _checked(name: str, here: str, facts: FileList) -> Iterator[Named]:
 
 def _document(name: str, here: str, facts: Document) -> Iterator[Named]:
     yield from (Named(join(here, other), name) for other in facts.files)
-    if basename(name) == "config_setfit.json":
-        yield Named(join(here, "model_head.pkl"), name)
     if name.endswith(".onnx.json"):  # a Piper voice
         yield Named(name.removesuffix(".json"), name)
 

@@ -13,7 +13,7 @@ from dxwatchd.core.facts import Facts, Hollow, Opaque, Pointer, TorchArchive
 from dxwatchd.core.file_checks import file_reasons, folder_reasons, temporary
 from dxwatchd.core.filenames import is_temporary, stands_for
 from dxwatchd.core.fingerprint import fingerprint
-from dxwatchd.core.late_files import missing_code, unfinished_blobs
+from dxwatchd.core.late_files import missing_optional, unfinished_blobs
 from dxwatchd.core.model import ModelFolder, WeightSet
 from dxwatchd.core.named_files import unkept_names
 from dxwatchd.core.ownership import DOWNLOADER, download_notes, seen_files, seen_folders
@@ -65,7 +65,7 @@ def judge(model: ModelFolder, snapshot: Snapshot) -> Verdict:
         reasons.extend(_missing(name, weights) for name in absent)
         reasons.extend(unkept_by_gguf(weights, files))
     reasons.extend(_downloads(model, snapshot))
-    late = [*missing_code(files), *unfinished_blobs(model, snapshot)]
+    late = [*missing_optional(files), *unfinished_blobs(model, snapshot)]
     holes = [_hole(name, file) for name, file in files.items() if file.hole]
     warnings = (*(_leftover(weights) for weights in leftovers), *late, *holes)
     patient = bool(holes or late) or any(_may_come(weights, sets) for weights in leftovers)

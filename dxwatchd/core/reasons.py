@@ -47,7 +47,7 @@ class ReasonKind(StrEnum):
     CHECKPOINT = "checkpoint"
     OLD_REVISION = "old_revision"
     FOREIGN_STORE = "foreign_store"
-    MISSING_CODE = "missing_code"
+    OPTIONAL_MISSING = "optional_missing"
     DOWNLOADING = "downloading"
     UNPROVABLE = "unprovable"
     DIGEST_MISMATCH = "digest_mismatch"

@@ -66,6 +66,10 @@ def ctranslate2(place: Place) -> tuple[str, ...]:
         said = ["model.bin is in CTranslate2's format"]
     elif vocabularies and not _names_model_type(place):
         said = ["model.bin lies beside a vocabulary, as CTranslate2 has it"]
+    elif (config := place.facts("config.json", Config)) and {"lang_ids", "add_source_bos"} & set(
+        config.marks
+    ):
+        said = ["config.json has keys that CTranslate2 writes"]
     else:
         return ()
     return (*said, *(f"{name} is its vocabulary" for name in vocabularies))

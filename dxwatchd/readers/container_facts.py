@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from dxwatchd.core import facts
-from dxwatchd.core.facts import Facts, Fault
+from dxwatchd.core.facts import Facts
 from dxwatchd.readers import ctranslate2, identity, openvino_xml, tar, weight_facts
 from dxwatchd.readers import ggml as ggml_format
 from dxwatchd.readers import hdf5 as hdf5_format
 from dxwatchd.readers import msgpack as msgpack_format
 from dxwatchd.readers import onnx as onnx_format
 from dxwatchd.readers import tflite as tflite_format
-from dxwatchd.readers.errors import ReaderError
+from dxwatchd.readers.reading import read_up_to, seek_to
 from dxwatchd.readers.weight_facts import refuse_zeros
 
 
@@ -46,12 +46,10 @@ def openvino(stream: BinaryIO, size: int) -> Facts:
 def model_bin(stream: BinaryIO, size: int) -> Facts:
     """Of a `model.bin`: CTranslate2's, or anybody's. Raises ReaderError."""
     refuse_zeros(stream, 0)
-    try:
-        model = ctranslate2.read_model(stream, size)
-    except ReaderError as error:
-        if error.fault is not Fault.MALFORMED:
-            raise
+    seek_to(stream, 0)
+    if int.from_bytes(read_up_to(stream, 4), "little") > ctranslate2.LAST_VERSION:
         return weight_facts.torch_or_other_facts(stream, size)
+    model = ctranslate2.read_model(stream, size)
     return _sized(stream, size, "CTranslate2", model.promised_size, tensors=model.variables)
 
 

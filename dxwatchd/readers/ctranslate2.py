@@ -23,7 +23,7 @@ from dxwatchd.readers.reading import read_exactly, seek_to
 MAX_VARIABLES = 1_000_000  # and as many aliases; a model of 100 layers has some thousand
 MAX_NAME = 4096  # bytes of a name with its NUL
 MAX_STRUCTURE = 64 * 1024 * 1024  # bytes of all that is not a variable's content
-_LAST_VERSION = 6
+LAST_VERSION = 6
 _NAME = re.compile(rb"[!-~]+")  # paths of Python attributes, as "decoder/layer_0/ffn/linear_0/weight"
 _ITEM_SIZES: Mapping[int, int] = {0: 4, 1: 1, 2: 2, 3: 4, 4: 2, 5: 2}
 """Bytes of an item by type: float32, int8, int16, int32, float16, bfloat16."""
@@ -155,7 +155,7 @@ def _version(walk: _Walk) -> int:
         version = walk.number("I")
     except _CutOffError as cut:
         raise ReaderError(Fault.TRUNCATED, "The file has too few bytes to tell what it is.") from cut
-    if not 1 <= version <= _LAST_VERSION:
+    if not 1 <= version <= LAST_VERSION:
         raise ReaderError(
             Fault.MALFORMED, "This is not a CTranslate2 model: it begins with no known version."
         )

@@ -53,10 +53,12 @@ def config(document: JsonDocument, digest: str) -> Config:
 def _is_marked(table: Mapping[str, JsonValue], mark: str) -> bool:
     """Whether a key is there as its format has it: others use some of these words for strings."""
     value = table.get(mark)
-    wanted = _WANTED_INSIDE.get(mark, set())
-    return isinstance(value, dict) and wanted <= value.keys()
+    if mark in _OF_ANY_KIND:
+        return mark in table
+    return isinstance(value, dict) and _WANTED_INSIDE.get(mark, set()) <= value.keys()
 
 
+_OF_ANY_KIND = ("add_source_bos", "lang_ids")
 _WANTED_INSIDE = {"quantization": {"group_size", "bits"}, "mapping": {"world_size"}}
 
 

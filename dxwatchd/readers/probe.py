@@ -64,9 +64,10 @@ def _probed(stream: BinaryIO, reading: Reading, seen: Stat) -> Probe:
     hole = reading.weights and has_hole(stream.fileno(), seen.size)
     found: Facts
     try:
-        found = _pointer(stream, seen.size) or _content(stream, reading, seen.size)
         if hole and not reading.proven_by_head and is_hollow(stream.fileno(), seen.size):
             found = facts.Hollow(identity.content_digest(stream, seen.size))
+        else:
+            found = _pointer(stream, seen.size) or _content(stream, reading, seen.size)
     except ReaderError as error:
         found = Unusable(error.fault, error.message, error.line, _digest_or_none(stream, seen.size))
     except (MemoryError, RecursionError):

@@ -33,7 +33,7 @@ def has_hole(descriptor: int, size: int) -> bool:
 
 
 def is_hollow(descriptor: int, size: int) -> bool:
-    """Whether nothing but the first bytes of the file was ever written. False where the system cannot tell."""
+    """Whether only the first bytes of the file were ever written. False where the system cannot tell."""
     try:
         position = os.lseek(descriptor, 0, os.SEEK_CUR)
         try:

@@ -105,7 +105,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], Reading], ...] = tuple(
         (r"openvino_.+\.bin", _weights(weight_facts.opaque_facts)),
         (r".*\.bin", _weights(weight_facts.torch_or_other_facts)),
         (r".*\.onnx", _weights(container_facts.onnx)),
-        (r"openvino_.+\.xml", Reading(container_facts.openvino)),
+        (r"openvino_.+\.xml", _weights(container_facts.openvino)),
         (r".*\.h5", _weights(container_facts.hdf5)),
         (r".*\.msgpack", _weights(container_facts.msgpack)),
         (r".*\.tflite", _weights(container_facts.tflite)),

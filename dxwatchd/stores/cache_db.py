@@ -1,4 +1,4 @@
-"""A SQLite file that is a cache and nothing more: it may be deleted or damaged at any time, and is made anew."""
+"""A SQLite file that is only a cache: it may be deleted or damaged at any time, and is made anew."""
 
 from __future__ import annotations
 

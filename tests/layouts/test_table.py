@@ -1,4 +1,4 @@
-"""Every layout: a good folder is whole and taken for what it is; a spoiled one says what is wrong, and where."""
+"""Every layout: a good folder is whole and known for what it is; a spoiled one says what is wrong, where."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ ROWS: tuple[Row, ...] = (
             "model_head.pkl": b"\x80\x04.",
         },
         Layout.SENTENCE_TRANSFORMERS,
-        (without("model_head.pkl"), only_pointer("model_head.pkl"), cut(MODEL)),
+        (only_pointer("model_head.pkl"), copying("model_head.pkl"), cut(MODEL)),
     ),
     Row(
         "GGUF",
