@@ -99,7 +99,8 @@ class Digester:
         while (wanted := self._next()) is not None:
             digests = self._digests(wanted)
             with self._change:
-                if self._current is wanted:  # else nobody wants it any more
+                given_up = digests is None and self._stopped
+                if self._current is wanted and not given_up:  # else nobody wants it any more
                     self._done.append(Done(wanted, digests))
                 self._current = None
                 empty = not self._waiting

@@ -214,6 +214,8 @@ class _Walk:
         for number, wire, stop in self._window.fields(size, outermost=True):
             if _WIRE_TYPES.get(number, wire) != wire:
                 raise _malformed(f"its field {number} is of another type")
+            if not met and number not in _WIRE_TYPES:
+                raise _malformed(f"its first field, {number}, is none of a model's")
             if wire != _VARINT and stop > size:
                 return stop
             met.add(number)

@@ -3,7 +3,7 @@
 The weights of `model.xml` are in `model.bin`, which has no header: each constant says in the XML where its
 bytes are. The XML is searched, not parsed: it has no document type, so no entities are ever followed.
 Source: https://docs.openvino.ai/2025/documentation/openvino-ir-format/operation-sets.html,
-https://github.com/openvinotoolkit/openvino/blob/master/src/core/src/xml_util/xml_serialize_util.cpp (writes),
+https://github.com/openvinotoolkit/openvino/blob/master/src/core/src/pass/serialize.cpp (writes),
 https://www.w3.org/TR/xml/ (2.4 to 3.1: no "<" in an attribute's value)
 """
 

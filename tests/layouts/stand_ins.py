@@ -50,6 +50,7 @@ def as_onnx(path: Path, size: int) -> None:
     """A model of one tensor whose graph ends where the file does."""
     head = b"\x08\x08" + b"\x42\x02\x10\x11"  # ir_version 8, opset_import {version: 17}
     inside = size - len(head)
+    graph, tensor, raw = _field(7, inside), _field(5, inside), _field(9, inside)
     for _ in range(3):  # the lengths of the lengths depend on them
         graph = _field(7, inside)
         tensor = _field(5, inside - len(graph))

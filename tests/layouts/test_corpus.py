@@ -1,4 +1,4 @@
-"""Every family of the corpus: its kind, its files, whether it is whole; and each spoiled is not, and says why."""
+"""Every family of the corpus: its kind, its files, whether it is whole; spoiled, none is, and says why."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import Kind, Layout
@@ -20,7 +18,10 @@ from tests.layouts.stand_ins import make_true
 
 Make = Callable[..., dict[str, int]]
 
-PIPELINES = "ddpm-butterflies flux-optimized meinamix-onnx sd-1.5-mixed sdxl-base-1.0 stable-cascade text-to-video-1.7b"
+PIPELINES = (
+    "ddpm-butterflies flux-optimized meinamix-onnx sd-1.5-mixed sdxl-base-1.0 stable-cascade "
+    "text-to-video-1.7b"
+)
 ADAPTERS = (
     "lora-glm4 lora-hy-mt lora-joycaption lora-ko-14b-qlora lora-whisper peft-ia3 peft-lokr peft-prefix"
 )
