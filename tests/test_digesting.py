@@ -1,4 +1,4 @@
-"""Digests are those of the bytes, computed aside, given up when nobody wants them, and never of a changed file."""
+"""Digests are those of the bytes, computed aside, given up when nobody wants them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dxwatchd.commands import output
-from dxwatchd.commands.one_folder import Looked, look
+from dxwatchd.commands.one_folder import Looked, look, owner_of
 from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError, cell
 from dxwatchd.commands.reporting import read_status
 from dxwatchd.core.entries import normal_path
@@ -27,8 +27,18 @@ FILES_SHOWN = 12
 def explain(settings: Settings, path: str, *, as_json: bool) -> int:
     """What a folder is, which files belong to it, what is missing, and what to do."""
     place = _below_root(settings, path)
+    owner = owner_of(settings, place)
+    if owner is not None:
+        if not as_json:
+            output.say(f"{printable(place)} is a part of {printable(owner)}")
+        place = owner
     told = _told(settings, place)
-    looked = look(settings.models_root, place, settings.ignore)
+    looked = look(
+        settings.models_root,
+        place,
+        settings.ignore,
+        propose_checkpoints=settings.propose_checkpoints,
+    )
     here = [pair for pair in looked.models if pair[0].path == place or pair[0].path.startswith(f"{place}/")]
     if as_json:
         output.as_json(_explained(place, told, here, looked))
@@ -38,6 +48,8 @@ def explain(settings: Settings, path: str, *, as_json: bool) -> int:
         for model, verdict in here:
             expected = expected_digests(model, looked.snapshot)
             _explain_model(model, verdict, expected, _told(settings, model.path))
+            for reason in looked.passed_over.get(model.path, ()):
+                output.say(f"{'passed over':<12} {printable(str(reason), 2000)}")
         for stray in looked.strays:
             output.say(f"{printable(stray.path)} is no model that can be proposed:")
             for reason in stray.reasons:
@@ -199,6 +211,7 @@ def _explained(
                 ],
                 "reasons": [reason_as_data(reason) for reason in verdict.reasons],
                 "warnings": [reason_as_data(reason) for reason in verdict.warnings],
+                "passed_over": [reason_as_data(reason) for reason in looked.passed_over.get(model.path, ())],
             }
             for model, verdict in here
         ],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dxwatchd.commands.output import CommandError
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.readiness import Verdict, judge
-from dxwatchd.core.snapshot import Snapshot
+from dxwatchd.core.reasons import Reason
+from dxwatchd.core.snapshot import Snapshot, parent
 from dxwatchd.core.strays import Stray
+from dxwatchd.readers.which import reading_of
 from dxwatchd.scan import RootLost, Scanner
 from dxwatchd.settings import Settings
 
@@ -19,15 +23,17 @@ from dxwatchd.settings import Settings
 class Looked:
     """What lies at or below one path.
 
-    models: with their verdicts; strays: what looks like a model and is none.
+    models: with their verdicts; strays: what looks like a model and is none; passed_over: why a model, by
+    path, is not proposed by itself although it is one.
     """
 
     snapshot: Snapshot
     models: tuple[tuple[ModelFolder, Verdict], ...]
     strays: tuple[Stray, ...]
+    passed_over: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
 
 
-def look(root: Path, path: str, ignore: tuple[str, ...]) -> Looked:
+def look(root: Path, path: str, ignore: tuple[str, ...] = (), *, propose_checkpoints: bool = False) -> Looked:
     """Look at the folder at `path` below `root`. Raises CommandError where the root is not there."""
     try:
         snapshot = Scanner(root, ignore, None).look_below(path)
@@ -35,12 +41,39 @@ def look(root: Path, path: str, ignore: tuple[str, ...]) -> Looked:
         raise CommandError(
             f"the models root cannot be looked at: {error}", "mount it or bring it back"
         ) from None
-    found = find(snapshot, propose_checkpoints=True)
+    found = find(snapshot, propose_checkpoints=True, entered=frozenset({path}))
+    by_itself = find(snapshot, propose_checkpoints=propose_checkpoints)
     return Looked(
         snapshot,
         tuple((model, judge(model, snapshot)) for model in found.models),
         tuple(stray for stray in found.strays if stray.path),
+        {stray.path: stray.reasons for stray in by_itself.strays if stray.skipped},
     )
+
+
+def owner_of(settings: Settings, path: str) -> str | None:
+    """The model that the folder or file at `path` is a part of; None where it stands by itself."""
+    above = parent(path)
+    while above:
+        if _may_be_a_model(settings.models_root / above):
+            looked = look(settings.models_root, above, settings.ignore)
+            models = {model.path: model for model, _ in looked.models}
+            if path in models:
+                return None
+            inside = path[len(above) + 1 :]
+            owner = models.get(above)
+            if owner is not None and inside in (*owner.folders, *(file.name for file in owner.files)):
+                return above
+        above = parent(above)
+    return None
+
+
+def _may_be_a_model(folder: Path) -> bool:
+    """Whether some file in it is one that is read: looking at a folder of a thousand models takes long."""
+    try:
+        return any(reading_of(name) is not None for name in os.listdir(folder))
+    except OSError:
+        return False
 
 
 def fingerprint_of(settings: Settings, path: str) -> str | None:

@@ -73,7 +73,7 @@ class Rule:
     formats: a file → the format of the weights in it, None for what is not this model's weights;
     components: subfolders it refers to, relative to it; own_weights: whether weights in the folder itself
     are its own (else only those in its components are); weak: whether such a folder inside another model is
-    a part of that one and no model by itself.
+    a part of that one and no model by itself; includes: layouts whose marks every such folder bears too.
     """
 
     layout: Layout
@@ -83,6 +83,7 @@ class Rule:
     components: Callable[[Place], tuple[str, ...]] = _no_components
     own_weights: bool = True
     weak: bool = False
+    includes: tuple[Layout, ...] = ()
 
 
 RULES: tuple[Rule, ...] = (
@@ -98,14 +99,28 @@ RULES: tuple[Rule, ...] = (
         Kind.MODEL,
         evidence.sentence_transformers,
         components=_module_folders,
+        includes=(Layout.TRANSFORMERS,),
     ),
     Rule(Layout.PEFT, Kind.ADAPTER, evidence.peft, _adapter),
     Rule(Layout.MLC, Kind.MODEL, runtimes.mlc, _nothing_loose),
-    Rule(Layout.ORT_GENAI, Kind.MODEL, runtimes.ort_genai, _one(WeightFormat.ONNX)),
+    Rule(
+        Layout.ORT_GENAI,
+        Kind.MODEL,
+        runtimes.ort_genai,
+        _one(WeightFormat.ONNX),
+        includes=(Layout.ONNX, Layout.TRANSFORMERS),
+    ),
     Rule(Layout.CTRANSLATE2, Kind.MODEL, runtimes.ctranslate2, _ctranslate2),
-    Rule(Layout.OPENVINO, Kind.MODEL, runtimes.openvino, _one(WeightFormat.OPENVINO), weak=True),
+    Rule(
+        Layout.OPENVINO,
+        Kind.MODEL,
+        runtimes.openvino,
+        _one(WeightFormat.OPENVINO),
+        weak=True,
+        includes=(Layout.TRANSFORMERS,),
+    ),
     Rule(Layout.TENSORRT_LLM, Kind.MODEL, runtimes.tensorrt_llm, _ranks),
-    Rule(Layout.MLX, Kind.MODEL, evidence.mlx),
+    Rule(Layout.MLX, Kind.MODEL, evidence.mlx, includes=(Layout.TRANSFORMERS,)),
     Rule(Layout.TIMM, Kind.MODEL, evidence.timm),
     Rule(Layout.TRANSFORMERS, Kind.MODEL, evidence.transformers),
     Rule(Layout.OPEN_CLIP, Kind.MODEL, evidence.open_clip, weak=True),
@@ -114,7 +129,14 @@ RULES: tuple[Rule, ...] = (
     Rule(Layout.NEMO, Kind.MODEL, runtimes.nemo, components=_nemo_folders, weak=True),
     Rule(Layout.GGUF, Kind.ADAPTER, runtimes.gguf_adapter, _gguf),
     Rule(Layout.GGUF, Kind.MODEL, runtimes.gguf, _gguf),
-    Rule(Layout.PIPER, Kind.MODEL, runtimes.piper, _one(WeightFormat.ONNX), weak=True),
+    Rule(
+        Layout.PIPER,
+        Kind.MODEL,
+        runtimes.piper,
+        _one(WeightFormat.ONNX),
+        weak=True,
+        includes=(Layout.ONNX,),
+    ),
     Rule(Layout.WHISPER, Kind.MODEL, runtimes.whisper, weak=True),
     Rule(Layout.DDUF, Kind.PIPELINE, evidence.dduf, _one(WeightFormat.DDUF), weak=True),
     Rule(Layout.ONNX, Kind.MODEL, runtimes.onnx, _one(WeightFormat.ONNX), weak=True),
@@ -143,7 +165,7 @@ def match(place: Place) -> Match | None:
     known = {(best.layout, best.kind)}
     others = []
     for rule, why in weaker:
-        if (rule.layout, rule.kind) not in known:
+        if (rule.layout, rule.kind) not in known and rule.layout not in best.includes:
             known.add((rule.layout, rule.kind))
             others.append(Candidate(rule.layout, rule.kind, why))
     return Match(best, said, tuple(others))

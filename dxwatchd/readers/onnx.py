@@ -10,36 +10,25 @@ https://protobuf.dev/programming-guides/encoding/ (the bytes)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import BinaryIO, Final, NamedTuple
 
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError, quoted
-from dxwatchd.readers.reading import read_up_to, seek_to
+from dxwatchd.readers.protobuf import LENGTH, MAX_POSITION, VARINT, Window
 
-MAX_FIELDS: Final = 5_000_000
 MAX_DEPTH: Final = 16  # graphs within graphs, as the branches of an If are
 MAX_FILES: Final = 10_000
 MAX_NAMES: Final = 1024 * 1024  # bytes of all names of files
 MAX_NAME: Final = 4096  # bytes; the longest path of Linux
 MAX_PART: Final = 255  # bytes; the longest name in a folder
-MAX_READ: Final = 1024 * 1024 * 1024  # bytes; half of what a protobuf message can have, payloads included
-MAX_POSITION: Final = 2**63  # bytes; no file is larger
 
-_SMALL_READ: Final = 4096  # bytes; after a jump over a payload
-_LARGE_READ: Final = 256 * 1024  # bytes
-_JUMP: Final = 64 * 1024  # bytes
-_SEARCHED: Final = 16 * 1024  # bytes of a node that is searched rather than walked
-_LONGEST_VARINT: Final = 10  # bytes
-
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # wire types
-_FIXED: Final = {_FIXED64: 8, _FIXED32: 4}  # bytes
 
 _GRAPH_FIELD, _OPSET_FIELD = 7, 8
 _WIRE_TYPES: Final[Mapping[int, int]] = {  # of the fields of ModelProto: by these another file is known
-    1: _VARINT,  # ir_version
-    5: _VARINT,  # model_version
-    **dict.fromkeys((2, 3, 4, 6, _GRAPH_FIELD, _OPSET_FIELD, 14, 20, 25, 26), _LENGTH),
+    1: VARINT,  # ir_version
+    5: VARINT,  # model_version
+    **dict.fromkeys((2, 3, 4, 6, _GRAPH_FIELD, _OPSET_FIELD, 14, 20, 25, 26), LENGTH),
 }
 _INNER: Final[Mapping[str, Mapping[int, str]]] = {  # the fields that lead to tensors
     "ModelProto": {_GRAPH_FIELD: "GraphProto", 25: "FunctionProto"},
@@ -93,112 +82,14 @@ def read_model(stream: BinaryIO, size: int) -> OnnxModel:
     """
     if size == 0:
         raise ReaderError(Fault.EMPTY, "The file is empty.")
-    walk = _Walk(_Window(stream, size))
+    walk = _Walk(Window(stream, size))
     return OnnxModel(walk.model(size), walk.external())
-
-
-class _Window:
-    """A position in the file that only moves forward, and the bytes around it."""
-
-    def __init__(self, stream: BinaryIO, size: int) -> None:
-        self._stream = stream
-        self._size = size
-        self._buffer = b""
-        self._start = 0  # where in the file the buffer begins
-        self._safe = 0  # up to here in the buffer every varint is there, or the file ends
-        self._chunk = _SMALL_READ // 2
-        self._read = 0
-        self._fields = 0
-        self.position = 0
-
-    def _fill(self, length: int) -> None:
-        """Makes the next `length` bytes be in the buffer, as far as the file has them."""
-        jump = self.position - self._start - len(self._buffer) > _JUMP
-        self._chunk = _SMALL_READ if jump else min(2 * self._chunk, _LARGE_READ)
-        asked = min(max(self._chunk, length), self._size - self.position)
-        self._read += asked
-        if self._read > MAX_READ:
-            raise ReaderError(
-                Fault.TOO_LARGE, f"The model has more than {MAX_READ} bytes beside its tensors."
-            )
-        seek_to(self._stream, self.position)
-        self._buffer = read_up_to(self._stream, asked)
-        self._start = self.position
-        last = self._start + len(self._buffer) >= self._size
-        self._safe = len(self._buffer) if last else len(self._buffer) - _LONGEST_VARINT
-
-    def _varint(self) -> int:
-        at = self.position - self._start
-        if at >= self._safe:
-            self._fill(_LONGEST_VARINT)
-            at = 0
-        try:
-            value = self._buffer[at]
-            if value >= 0x80:
-                return self._long_varint(at)
-        except IndexError:
-            raise ReaderError(Fault.TRUNCATED, "The file ends within a field.") from None
-        self.position += 1
-        return value
-
-    def _long_varint(self, at: int) -> int:
-        value = 0
-        for count in range(_LONGEST_VARINT):
-            byte = self._buffer[at + count]
-            value |= (byte & 0x7F) << 7 * count
-            if byte < 0x80:
-                self.position += count + 1
-                return value
-        raise _malformed("a number has too many bytes")
-
-    def fields(self, end: int, outermost: bool = False) -> Iterator[tuple[int, int, int]]:
-        """The fields from here to `end`: number, wire type, and a varint's value, or else the field's end.
-
-        Whatever of a field is not passed over before the next is asked for is passed over then. Only in the
-        outermost message may a field's end be beyond `end`: nothing follows it then.
-        """
-        while self.position < end:
-            self._fields += 1
-            if self._fields > MAX_FIELDS:
-                raise ReaderError(Fault.TOO_LARGE, f"The model has more than {MAX_FIELDS} fields.")
-            number, wire = _tag(self._varint())
-            value = self._varint() if wire in (_VARINT, _LENGTH) else _FIXED[wire]
-            if wire == _VARINT:
-                yield number, wire, value
-                continue
-            stop = self.position + value
-            if stop > end and (not outermost or stop >= MAX_POSITION):
-                raise _malformed("a field is longer than what it is in")
-            yield number, wire, stop
-            self.position = stop
-        if self.position > end and not outermost:
-            raise _malformed("a field is longer than what it is in")
-
-    def rules_out(self, pattern: re.Pattern[bytes], end: int) -> bool:
-        """Whether nothing from here to `end` matches; False where that is too far to be searched."""
-        length = end - self.position
-        if length > _SEARCHED:
-            return False
-        if self.position + length > self._start + len(self._buffer):
-            self._fill(length)
-        at = self.position - self._start
-        return pattern.search(self._buffer, at, at + length) is None
-
-    def take(self, length: int) -> bytes:
-        """The next `length` bytes, without moving. Raises ReaderError: TRUNCATED, UNREADABLE."""
-        if self.position + length > self._start + len(self._buffer):
-            self._fill(length)
-        at = self.position - self._start
-        data = self._buffer[at : at + length]
-        if len(data) < length:
-            raise ReaderError(Fault.TRUNCATED, "The file ends within a field.")
-        return data
 
 
 class _Walk:
     """A walk over a model's messages, and the files that were met."""
 
-    def __init__(self, window: _Window) -> None:
+    def __init__(self, window: Window) -> None:
         self._window = window
         self._sizes: dict[str, int] = {}
         self._names = 0  # bytes
@@ -209,14 +100,14 @@ class _Walk:
 
     def model(self, size: int) -> int:
         """Walks over the outermost message; where it ends, in bytes."""
-        met = set()
+        met: set[int] = set()
         inner = _INNER["ModelProto"]
         for number, wire, stop in self._window.fields(size, outermost=True):
             if _WIRE_TYPES.get(number, wire) != wire:
                 raise _malformed(f"its field {number} is of another type")
             if not met and number not in _WIRE_TYPES:
                 raise _malformed(f"its first field, {number}, is none of a model's")
-            if wire != _VARINT and stop > size:
+            if wire != VARINT and stop > size:
                 return stop
             met.add(number)
             if number in inner:
@@ -237,16 +128,16 @@ class _Walk:
         inner = _INNER[kind]
         for number, wire, stop in self._window.fields(end):
             child = inner.get(number)
-            if child is not None and wire == _LENGTH:
+            if child is not None and wire == LENGTH:
                 self._message(child, stop, depth + (child == "GraphProto"))
 
     def _tensor(self, end: int) -> None:
         entries: dict[bytes, bytes] = {}
         elsewhere = False
         for number, wire, value in self._window.fields(end):
-            if number == _DATA_LOCATION and wire == _VARINT:
+            if number == _DATA_LOCATION and wire == VARINT:
                 elsewhere = value == _EXTERNAL
-            elif number == _EXTERNAL_DATA and wire == _LENGTH:
+            elif number == _EXTERNAL_DATA and wire == LENGTH:
                 self._entry(value, entries)
         if elsewhere:
             self._note(entries)
@@ -255,7 +146,7 @@ class _Walk:
         """Keeps the one key and value until `end` where the key is one that matters."""
         texts = {_KEY: b"", _VALUE: b""}
         for number, wire, stop in self._window.fields(end):
-            if number in texts and wire == _LENGTH:
+            if number in texts and wire == LENGTH:
                 # One byte more than any that is accepted shows that it is too long.
                 texts[number] = self._window.take(min(stop - self._window.position, MAX_NAME + 1))
         if texts[_KEY] in (b"location", b"offset", b"length"):
@@ -272,17 +163,6 @@ class _Walk:
                 )
                 raise ReaderError(Fault.TOO_LARGE, message)
         self._sizes[name] = max(reach, self._sizes.get(name, 0))
-
-
-def _tag(tag: int) -> tuple[int, int]:
-    """A field's number and wire type."""
-    if tag == 0:
-        message = "Zeros stand where a field should begin: allocated, but not yet written."
-        raise ReaderError(Fault.TRUNCATED, message)
-    number, wire = tag >> 3, tag & 7
-    if not 0 < number < 2**29 or wire not in (_VARINT, _FIXED64, _LENGTH, _FIXED32):
-        raise _malformed("what stands where a field should begin is none")
-    return number, wire
 
 
 def _plain_name(raw: bytes) -> str:

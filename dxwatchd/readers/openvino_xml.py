@@ -19,6 +19,7 @@ from dxwatchd.readers.reading import read_exactly, seek_to
 
 MAX_SIZE: Final = 512 * 1024 * 1024  # bytes; the XML of a model with 50 thousand layers has 40 MB
 MAX_TAG: Final = 2 * 1024 * 1024  # bytes from one "<" to the next
+MAX_ELEMENTS: Final = 2_000_000
 MAX_POSITION: Final = 2**63  # bytes; no file is larger
 
 _CHUNK: Final = 1024 * 1024  # bytes
@@ -34,6 +35,7 @@ _ATTRIBUTES: Final = re.compile(
     rb"""((?:\s++[\w:.-]++\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'))*+)\s*+/?+>""",
 )
 _ATTRIBUTE: Final = re.compile(rb"""([\w:.-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""")
+_USED: Final = frozenset((b"type", b"offset", b"size"))
 _NUMBER: Final = re.compile(rb"[0-9]{1,19}")
 
 
@@ -103,14 +105,18 @@ def _data_size(stream: BinaryIO, size: int) -> int:
 
 
 def _tags(stream: BinaryIO, size: int) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
-    """The names and attributes of all `layer` and `data`, in the file's order."""
+    """The names and the attributes that are used of all `layer` and `data`, in the file's order."""
+    count = 0
     for text, end in _pieces(stream, size):
         for tag in _TAG.finditer(text, 0, end):
             attributes = _ATTRIBUTES.match(text, tag.end(), end)
             if attributes is None:
                 raise _malformed("the attributes of an element are not as XML demands")
-            found = _ATTRIBUTE.findall(attributes[1])
-            yield tag[1], {name: double or single for name, double, single in found}
+            count += 1
+            if count > MAX_ELEMENTS:
+                raise ReaderError(Fault.TOO_LARGE, f"The model has more than {MAX_ELEMENTS} layers and data.")
+            found = (attribute.groups() for attribute in _ATTRIBUTE.finditer(attributes[1]))
+            yield tag[1], {name: double or single or b"" for name, double, single in found if name in _USED}
 
 
 def _pieces(stream: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:

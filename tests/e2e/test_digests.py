@@ -19,16 +19,13 @@ NOTES = ".cache/huggingface/download"
 
 @pytest.fixture
 def download(place: Place) -> Callable[..., Path]:
-    """Puts a folder into the models root as huggingface_hub leaves it; `spoil` is another content of a file."""
+    """Puts a folder into the models root as huggingface_hub leaves it; `spoil`: another content of a file."""
 
     def made(name: str, **spoil: bytes) -> Path:
         aside = place.folder / "aside" / name
         lay({**FILES, **{key.replace("_", "."): data for key, data in spoil.items()}}, aside)
-        small = ("config.json", "tokenizer.json")
-        lay(
-            {f"{NOTES}/{key}.metadata": hub_note(data, small=key in small) for key, data in FILES.items()},
-            aside,
-        )
+        for key, data in FILES.items():
+            lay({f"{NOTES}/{key}.metadata": hub_note(data, small=key.endswith(".json"))}, aside)
         aside.rename(place.models / name)
         return place.models / name
 

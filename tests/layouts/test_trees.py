@@ -142,7 +142,7 @@ def test_a_weak_layout_inside_a_model_is_its_part(root: Path) -> None:
 
 
 def test_what_else_a_folder_may_be_is_kept(root: Path) -> None:
-    """Each weaker reading with its evidence, strongest first, whatever the order of the listing."""
+    """Each weaker reading with its evidence, strongest first; not what every such folder is besides."""
     folder = {
         **FILES,
         "modules.json": plain([{"path": ""}]),
@@ -156,7 +156,6 @@ def test_what_else_a_folder_may_be_is_kept(root: Path) -> None:
     model = look(root).models["m"]
     assert model.layout is Layout.SENTENCE_TRANSFORMERS
     assert [candidate.layout for candidate in model.candidates] == [
-        Layout.TRANSFORMERS,
         Layout.GGUF,
         Layout.ONNX,
         Layout.OPENVINO,
