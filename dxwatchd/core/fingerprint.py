@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from dxwatchd.core.facts import Facts, Gguf
 from dxwatchd.core.filenames import is_projector, is_tensors
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.snapshot import SeenFile, basename, parent
@@ -21,10 +22,18 @@ def fingerprint(model: ModelFolder, files: Mapping[str, SeenFile]) -> str:
     others = {weights.index for weights in model.weight_sets if not weights.primary}
     total = hashlib.sha256(b"dxwatchd fingerprint 1\n")
     for name, file in sorted(files.items()):
-        if file.facts is None or file.stat is None or name in others:
+        if file.stat is None or name in others:
             continue
         loaded = parent(name) in ("", *model.components) or name.endswith(".py")
-        if name in primary or is_projector(basename(name)) or (loaded and not is_tensors(name)):
-            part = f"{name}\0{file.stat.size}\0{file.facts.digest}\n"
-            total.update(part.encode(errors="surrogateescape"))
+        beside = file.facts is not None and (
+            _is_projector(name, file.facts) or (loaded and not is_tensors(name))
+        )
+        if name in primary or beside:
+            digest = file.facts.digest if file.facts is not None else ""
+            total.update(f"{name}\0{file.stat.size}\0{digest}\n".encode(errors="surrogateescape"))
     return f"sha256:{total.hexdigest()}"
+
+
+def _is_projector(name: str, facts: Facts) -> bool:
+    """Whether a GGUF file is loaded together with the model, by its name or by what it says."""
+    return is_projector(basename(name)) or (isinstance(facts, Gguf) and facts.type == "mmproj")

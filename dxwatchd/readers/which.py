@@ -111,7 +111,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], Reading], ...] = tuple(
         (r".*\.tflite", _weights(container_facts.tflite)),
         (r".*\.nemo", _weights(container_facts.nemo)),
         (r".*\.dduf", _weights(weight_facts.zip_facts)),
-        (r".*\.(engine|plan|distcp|npz|onnx[._]data.*|pb|mlmodel)", _weights(weight_facts.opaque_facts)),
+        (r".*\.(engine|plan|distcp|npz|onnx[._]data.*|data|pb|mlmodel)", _weights(weight_facts.opaque_facts)),
         (r".*vocabulary.*\.(txt|json)", _CONTENT),
         # Code that comes with a model is loaded with it, so it is part of what was approved.
         (r".*\.(model|tiktoken|spm|bpe|py|pkl|joblib)", _CONTENT),

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from dxwatchd.core.layouts import find
 from dxwatchd.core.model import Kind, Layout
+from dxwatchd.core.readiness import judge
 from dxwatchd.core.reasons import ReasonKind as Why
 from dxwatchd.core.reasons import State
+from dxwatchd.core.snapshot import Snapshot
 from tests.layouts import making
 from tests.layouts.conftest import look
 from tests.layouts.making import CONFIG, TOKENIZER, Link, config, lay, plain, pointer, tensors, torch
@@ -680,3 +685,45 @@ def test_every_row_is_spoiled_in_three_ways() -> None:
     """No layout is proven by its good folder alone."""
     assert [row.name for row in ROWS if len(row.spoiled) < 3] == []
     assert {row.layout for row in ROWS} == set(Layout)
+
+
+def test_all_of_them_in_one_root(root: Path) -> None:
+    """Side by side, each below a publisher of its own, every one is found, and none gets in another's way."""
+    for number, row in enumerate(ROWS):
+        lay(row.files, where(row, root / f"p{number:02d}"))
+    seen = look(root)
+    expected = {f"p{number:02d}/{row.path}": (row.layout, row.kind) for number, row in enumerate(ROWS)}
+    assert {path: (model.layout, model.kind) for path, model in seen.models.items()} == expected
+    assert [path for path, verdict in seen.verdicts.items() if not verdict.whole] == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(chance=st.randoms(use_true_random=False))
+def test_the_order_of_a_listing_means_nothing(everything: Snapshot, chance: Any) -> None:
+    """In whatever order folders and files come, models, candidates and verdicts are the same."""
+
+    def shuffled(of: Mapping[str, Any]) -> dict[str, Any]:
+        names = list(of)
+        chance.shuffle(names)
+        return {name: of[name] for name in names}
+
+    folders = {
+        path: replace(folder, files=shuffled(folder.files))
+        for path, folder in shuffled(everything.folders).items()
+    }
+    mixed = replace(everything, folders=folders)
+    assert find(mixed) == find(everything)
+    for model in find(everything).models:
+        assert judge(model, mixed) == judge(model, everything)
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """Every row's good folder and its first spoiled form, in one snapshot."""
+    root = tmp_path_factory.mktemp("everything")
+    for number, row in enumerate(ROWS):
+        files = dict(row.files)
+        lay(files, where(row, root / f"p{number:02d}" / "good"))
+        row.spoiled[0].how(files)
+        lay(files, where(row, root / f"p{number:02d}" / "spoiled"))
+    return look(root).snapshot
