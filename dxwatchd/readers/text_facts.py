@@ -16,7 +16,7 @@ LIMIT = 64 * 1024
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_SECONDS = re.compile(r"[0-9]{1,12}(?P<fraction>\.[0-9]{1,20})?")
+_SECONDS = re.compile(r"(?P<whole>[0-9]{1,12})(\.(?P<fraction>[0-9]{1,20}))?")
 _CHECKED = re.compile(r"[0-9a-f]{32,128} [ *](?P<name>[\w.-]{1,255})")
 
 
@@ -33,9 +33,11 @@ def hub_metadata(stream: BinaryIO, size: int) -> HubMetadata:
     lines = _lines(stream, size)
     commit, etag, noted = (*lines[:3], "", "", "")[:3]
     etag = etag.removeprefix("W/").strip('"')
-    if not (_COMMIT.fullmatch(commit) and _ETAG.fullmatch(etag) and _SECONDS.fullmatch(noted)):
+    time = _SECONDS.fullmatch(noted)
+    if not (_COMMIT.fullmatch(commit) and _ETAG.fullmatch(etag) and time):
         raise ReaderError(Fault.MALFORMED, "This holds no commit, etag and time of a download.")
-    return HubMetadata(content_digest(stream, size), commit, etag, int(float(noted) * 1_000_000_000))
+    nanoseconds = int(time["whole"] + (time["fraction"] or "")[:9].ljust(9, "0"))
+    return HubMetadata(content_digest(stream, size), commit, etag, nanoseconds)
 
 
 def checklist(stream: BinaryIO, size: int) -> FileList:

@@ -419,3 +419,138 @@ def test_never_raises(tmp_path: Path, name: str, content: bytes, data: st.DataOb
     for _ in range(data.draw(st.integers(0, 3)) if raw else 0):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     assert facts_of(tmp_path, name, bytes(raw[: data.draw(st.integers(0, len(raw)))])) is not None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"quantization": {"group_size": 64, "bits": 4}}, {"marks": ("quantization",)}),
+        ({"quantization": "q4f16_1"}, {}),
+        ({"quantization_config": {"quant_method": "gptq"}}, {"quant_method": "gptq"}),
+        (
+            {"architecture": "vit", "pretrained_cfg": {}},
+            {"marks": ("pretrained_cfg",), "architecture": "vit"},
+        ),
+        (
+            {"pretrained_config": {"mapping": {"world_size": 4}}, "build_config": {}},
+            {"marks": ("build_config", "pretrained_config"), "world_size": 4},
+        ),
+        ({"mapping": {"world_size": 2}}, {"marks": ("mapping",), "world_size": 2}),
+        ({"mapping": {"world_size": 10**9}}, {"marks": ("mapping",)}),
+        ({"mapping": {"world_size": True}}, {"marks": ("mapping",)}),
+        ({"lang_ids": [1]}, {"marks": ("lang_ids",)}),
+        (
+            {"auto_map": {"AutoConfig": "configuration_x.C", "AutoModel": ["modeling_x.M", None]}},
+            {"code_files": ("configuration_x.py", "modeling_x.py")},
+        ),
+        ({"auto_map": {"A": "org/name--configuration_x.C", "B": "../evil.C", "C": 5}}, {}),
+        ({"auto_map": "configuration_x.C"}, {}),
+    ],
+)
+def test_what_other_layouts_are_known_by(tmp_path: Path, value: Any, expected: dict[str, Any]) -> None:
+    """MLX, GPTQ, timm, TensorRT-LLM, CTranslate2, code of one's own; what is implausible is left out."""
+    found = facts_of(tmp_path, "config.json", value)
+    assert found == document_facts.Config(found.digest, **expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("params.json", {"dim": 1, "n_layers": 2, "x": 3}, (("dim", "n_layers"), ())),
+        ("open_clip_config.json", {"model_cfg": {}, "preprocess_cfg": {}}, (("model_cfg",), ())),
+        ("voice.onnx.json", {"audio": {}, "num_symbols": 5}, (("audio", "num_symbols"), ())),
+        (
+            "genai_config.json",
+            {"model": {"decoder": {"filename": "b.onnx", "pipeline": [{"x": {"filename": "a/c.onnx"}}]}}},
+            (("model",), ("a/c.onnx", "b.onnx")),
+        ),
+        ("genai_config.json", {"model": {"decoder": {"filename": ["x"]}}}, (("model",), ())),
+    ],
+)
+def test_documents(tmp_path: Path, name: str, value: Any, expected: tuple[Any, Any]) -> None:
+    """The keys that layouts are known by, and the files that are named wherever they stand."""
+    found = facts_of(tmp_path, name, value)
+    assert found == document_facts.Document(found.digest, *expected)
+
+
+def test_shard_table(tmp_path: Path) -> None:
+    """Each file with its size, in the order of the names; a record without one makes it useless."""
+    records = [{"dataPath": "b.bin", "nbytes": 7}, {"dataPath": "a.bin", "nbytes": 9.0}]
+    found = facts_of(tmp_path, "ndarray-cache.json", {"records": records})
+    assert found == document_facts.ShardTable(found.digest, ("a.bin", "b.bin"), (9, 7))
+    for bad in ([], [{"dataPath": "a.bin"}], [{"nbytes": 1}], ["a"], [{"dataPath": "a", "nbytes": -1}]):
+        assert facts_of(tmp_path, "tensor-cache.json", {"records": bad}).fault is Fault.MALFORMED
+
+
+COMMIT = "0123456789" * 4
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (f"{COMMIT}\n{OID}\n1700000000.25\n", (COMMIT, OID, 1_700_000_000_250_000_000)),
+        (f'{COMMIT}\r\nW/"{COMMIT}"\r\n1700000000\r\n', (COMMIT, COMMIT, 1_700_000_000_000_000_000)),
+        (f"{COMMIT}\n{OID}\n", None),
+        (f"{COMMIT[1:]}\n{OID}\n1.0\n", None),
+        (f"{COMMIT}\nnot a digest\n1.0\n", None),
+        (f"{COMMIT}\n{OID}\n1e400\n", None),
+        ("\udcff", None),
+    ],
+)
+def test_notes_of_a_download(tmp_path: Path, data: str, expected: tuple[str, str, int] | None) -> None:
+    """Commit, etag and time; anything else is told and says nothing."""
+    name = "m/.cache/huggingface/download/model.safetensors.metadata"
+    found = facts_of(tmp_path, name, data.encode(errors="surrogateescape"))
+    if expected is None:
+        assert found.fault is Fault.MALFORMED
+    else:
+        assert found == document_facts.HubMetadata(found.digest, *expected)
+
+
+@pytest.mark.parametrize(
+    ("data", "commit"), [(COMMIT, COMMIT), (f"{COMMIT}\n", COMMIT), ("main", None), (COMMIT * 2, None)]
+)
+def test_refs(tmp_path: Path, data: str, commit: str | None) -> None:
+    """Only below a cached model: the commit, or nothing."""
+    found = facts_of(tmp_path, "hub/models--o--m/refs/pr/1", data.encode())
+    assert getattr(found, "commit", None) == commit
+    assert not is_probed("elsewhere/refs/main")
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (f"{'a' * 32}  b.pth\n{'b' * 32} *a.pth\n\n", ("a.pth", "b.pth")),
+        (f"{'a' * 64}  ../evil\n", None),
+        (f"{'a' * 64}  ..\n", None),
+        ("no digests\n", None),
+        ("\n" * 70_000, None),
+    ],
+)
+def test_checklists(tmp_path: Path, data: str, names: tuple[str, ...] | None) -> None:
+    """Lines of a digest and a plain name; one that is no such line makes it useless."""
+    found = facts_of(tmp_path, "m/checklist.chk", data.encode())
+    assert getattr(found, "names", None) == names
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.onnx", "tf_model.h5", "openvino_model.xml"])
+def test_a_file_of_which_only_the_start_was_written_is_hollow(tmp_path: Path, name: str) -> None:
+    """In a format that proves itself elsewhere; with anything written at its end it is judged."""
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.write(b"PK\x03\x04")
+        file.truncate(5_000_000)
+    found = probe(tmp_path, name, stat_of(path.stat()))
+    assert isinstance(found.facts, facts.Hollow)
+    assert found.hole
+    with path.open("r+b") as file:
+        file.seek(4_999_999)
+        file.write(b"x")
+    assert not isinstance(probe(tmp_path, name, stat_of(path.stat())).facts, facts.Hollow)
+
+
+@pytest.mark.parametrize("version", [0, 1, 6])
+def test_a_damaged_ctranslate2_model_is_not_taken_for_anything(tmp_path: Path, version: int) -> None:
+    """What begins as CTranslate2's format does is judged as such."""
+    data = version.to_bytes(4, "little") + b"\xff" * 300
+    assert isinstance(facts_of(tmp_path, "model.bin", data), Unusable)
