@@ -7,6 +7,7 @@ import os
 import resource
 import socket
 import stat
+import subprocess
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -207,7 +208,7 @@ def test_a_hundred_thousand_files_in_one_folder(root: Path) -> None:
     assert peak < 256 * 2**20
 
 
-def test_a_hundred_thousand_folders_in_each_other_are_cut_off(root: Path) -> None:
+def test_thousands_of_folders_in_each_other_are_cut_off(root: Path) -> None:
     """A tree deeper than any path that the kernel takes in one piece ends at a bound, and says so."""
     here = os.open(root, os.O_RDONLY)
     for _ in range(3000):
@@ -216,7 +217,10 @@ def test_a_hundred_thousand_folders_in_each_other_are_cut_off(root: Path) -> Non
         os.close(here)
         here = deeper
     os.close(here)
-    seen = look(root)
+    try:
+        seen = look(root)
+    finally:
+        subprocess.run(["rm", "-r", root / "d"], check=True)  # deeper than Python's own removal can go
     (stray,) = [stray for stray in seen.found.strays if stray.path.startswith("d/")]
     assert stray.reasons[0].kind is Why.UNREADABLE
 
