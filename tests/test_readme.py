@@ -60,6 +60,8 @@ def followed(tmp_path: Path, real_model: Path) -> dict[str, str]:
     work.mkdir()
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("DXWATCHD_")}
     bin_folder = Path(sys.executable).parent
+    # how far the digests are when `status` is asked would depend on the machine
+    inherited["DXWATCHD_DIGESTS"] = "off"
     return {**inherited, "HOME": str(home), "PATH": f"{bin_folder}:{os.environ['PATH']}", "WORK": str(work)}
 
 

@@ -11,7 +11,8 @@ from dxwatchd.commands import output
 from dxwatchd.commands.output import DONE, PROBLEMS, CommandError
 from dxwatchd.core.claims import settle
 from dxwatchd.core.manifest import parse
-from dxwatchd.core.text import printable
+from dxwatchd.core.reasons import ReasonKind
+from dxwatchd.core.text import count, printable
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.stores.card_directory import CardDirectory
@@ -105,12 +106,16 @@ def print_folders(told: Mapping[str, Any]) -> None:
         output.say(f"held back: {reason['told']}")
     for weakness in told.get("watching", {}).get("weaknesses", ()):
         output.say(f"watching: {weakness['message']}; {weakness['remedy']}")
+    digests = told.get("digests") or {}
+    if digests.get("files_left"):
+        left = f"{count(digests['files_left'], 'file')}, {output.human_size(digests['bytes_left'])}"
+        output.say(f"digests: {left} still to be read")
     if told.get("trouble"):
         output.say(f"cannot write: {told['trouble']}")
 
 
 def _why(folder: Mapping[str, Any]) -> str:
-    reasons = folder["reasons"]
+    reasons = folder["reasons"] or [one for one in folder["warnings"] if one["kind"] == _MISMATCH]
     if not reasons:
         return output.cell("waits for approval") if folder["state"] == "proposed" else ""
     more = f" (and {len(reasons) - 1} more: dxwatchd explain)" if len(reasons) > 1 else ""
@@ -120,7 +125,12 @@ def _why(folder: Mapping[str, Any]) -> str:
 def health(told: Mapping[str, Any]) -> int:
     """The exit code of a status or a plan."""
     bad = any(folder["state"] in _BAD_STATES and not _is_awaited(folder) for folder in told["folders"])
-    return PROBLEMS if bad or told["problems"] or told["held"] or told.get("trouble") else DONE
+    mismatch = any(one["kind"] == _MISMATCH for folder in told["folders"] for one in folder["warnings"])
+    wrong = bad or mismatch or told["problems"] or told["held"] or told.get("trouble")
+    return PROBLEMS if wrong else DONE
+
+
+_MISMATCH = ReasonKind.DIGEST_MISMATCH.value
 
 
 def _is_awaited(folder: Mapping[str, Any]) -> bool:

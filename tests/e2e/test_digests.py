@@ -76,6 +76,7 @@ def test_another_content_of_the_right_size_is_told_with_both_values(
     assert len(warning["found"]) == 64
     assert warning["found"] not in warning["expected"]
     assert state["state"] == "proposed"
+    assert f"{warning['found']}, expected" in place.run("status", code=1)
     log = place.until(
         lambda: place.log.read_text() if "file is not what was downloaded" in place.log.read_text() else None,
         "a warning in the log",
