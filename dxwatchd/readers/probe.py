@@ -16,7 +16,7 @@ from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.json_document import LIMIT
 from dxwatchd.readers.opening import open_inside, stat_of
 from dxwatchd.readers.reading import read_up_to, refused, seek_to
-from dxwatchd.readers.weight_facts import has_hole, is_hollow
+from dxwatchd.readers.weight_facts import forget_pages, has_hole, is_hollow
 from dxwatchd.readers.which import Reading, reading_of
 
 POINTER_MARK = b"version https://git-lfs.github.com/spec/v1"
@@ -72,6 +72,8 @@ def _probed(stream: BinaryIO, reading: Reading, seen: Stat) -> Probe:
         found = Unusable(error.fault, error.message, error.line, _digest_or_none(stream, seen.size))
     except (MemoryError, RecursionError):
         found = Unusable(Fault.TOO_LARGE, "The file takes more memory to read than there is.")
+    if hole:
+        forget_pages(stream.fileno())
     if stat_of(os.fstat(stream.fileno())) != seen:
         found = Unusable(Fault.CHANGED, "The file changed while it was read.")
     return Probe(found, hole)

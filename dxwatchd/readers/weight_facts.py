@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from typing import BinaryIO
@@ -30,6 +31,16 @@ def has_hole(descriptor: int, size: int) -> bool:
             os.lseek(descriptor, position, os.SEEK_SET)
     except OSError:
         return False
+
+
+def forget_pages(descriptor: int) -> None:
+    """Have the kernel drop what it keeps of the file in memory.
+
+    Ranges that were allocated and never written are holes only as long as nobody has read them: once in the
+    page cache, ext4 counts them as data, and the next look would find the file whole.
+    """
+    with contextlib.suppress(OSError):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def is_hollow(descriptor: int, size: int) -> bool:

@@ -554,3 +554,18 @@ def test_a_damaged_ctranslate2_model_is_not_taken_for_anything(tmp_path: Path, v
     """What begins as CTranslate2's format does is judged as such."""
     data = version.to_bytes(4, "little") + b"\xff" * 300
     assert isinstance(facts_of(tmp_path, "model.bin", data), Unusable)
+
+
+@pytest.mark.parametrize("size", [500_000, 8 * 2**20])
+def test_looking_at_an_allocated_file_does_not_make_its_holes_data(tmp_path: Path, size: int) -> None:
+    """What was read of a range that nobody wrote stays a hole, also for the next look."""
+    path = tmp_path / "model.safetensors"
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+        if os.lseek(file.fileno(), 0, os.SEEK_HOLE) == size:
+            pytest.skip("this file system does not tell allocated ranges from written ones")
+        file.write(TENSORS[: len(TENSORS) // 2])
+        file.flush()
+        os.fsync(file.fileno())
+    seen = stat_of(path.stat())
+    assert [probe(tmp_path, path.name, seen).hole for _ in range(3)] == [True] * 3
