@@ -165,6 +165,8 @@ def test_an_overridden_wrong_value_is_still_named(tmp_path: Path) -> None:
         ("ignore = ['']", "at least 1 character"),
         ("propose_checkpoints = 1", "is a number"),
         ("propose_checkpoints = 'yes'", "is text"),
+        ("digests = 'on'", "should be"),
+        ("digests = true", "is a switch"),
         ("models_root = ''", "is empty"),
         ("models_root = ' '", "is empty"),
         ('models_root = "a\\u0000b"', "zero byte"),
