@@ -108,15 +108,13 @@ def _unusable(name: str, facts: Facts | None) -> Iterator[Reason]:
 
 def _content(name: str, facts: Facts | None, size: int) -> Iterator[Reason]:
     """Whether a file of `size` bytes is exactly what its own header says."""
-    if isinstance(facts, Safetensors):
-        yield from _size(name, size, facts.promised_size, facts.promised_size)
+    if isinstance(facts, Safetensors | Onnx):
+        yield from size_reasons(name, size, facts.promised_size, facts.promised_size)
     elif isinstance(facts, Gguf):
         padded = -(-facts.promised_size // facts.alignment) * facts.alignment
-        yield from _size(name, size, facts.promised_size, padded)
-    elif isinstance(facts, Onnx):
-        yield from _size(name, size, facts.promised_size, facts.promised_size)
+        yield from size_reasons(name, size, facts.promised_size, padded)
     elif isinstance(facts, Sized):
-        yield from _size(name, size, facts.promised_size, facts.promised_size if facts.exact else size)
+        yield from size_reasons(name, size, facts.promised_size, facts.promised_size if facts.exact else None)
     elif isinstance(facts, TorchArchive):
         if not facts.complete:
             yield Reason(
@@ -130,20 +128,23 @@ def _content(name: str, facts: Facts | None, size: int) -> Iterator[Reason]:
         yield from _unusable(name, facts)
 
 
-def _size(name: str, size: int, least: int, most: int) -> Iterator[Reason]:
+def size_reasons(
+    name: str, size: int, least: int, most: int | None, by: str = "its own header"
+) -> Iterator[Reason]:
+    """What is wrong with a size in bytes. most: None for no bound; by: what says how large it must be."""
     if size < least:
         yield Reason(
             ReasonKind.TOO_SHORT,
             file=name,
-            expected=f"{least:,} bytes by its own header",
+            expected=f"{'at least ' if most is None else ''}{least:,} bytes by {by}",
             found=f"{size:,} bytes",
             remedy="wait for the copy to end, or copy the file again",
         )
-    elif size > most:
+    elif most is not None and size > most:
         yield Reason(
             ReasonKind.TOO_LONG,
             file=name,
-            expected=f"{most:,} bytes by its own header",
+            expected=f"{most:,} bytes by {by}",
             found=f"{size:,} bytes",
             remedy="compare it with the original and copy it again",
         )

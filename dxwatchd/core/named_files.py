@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dxwatchd.core.document_facts import Config, Document, FileList, ShardTable
-from dxwatchd.core.facts import Onnx, OpenVino
+from dxwatchd.core.facts import Onnx, OpenVino, Pointer
+from dxwatchd.core.file_checks import size_reasons
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.snapshot import SeenFile, join, parent
 
@@ -82,25 +83,5 @@ def unkept_names(files: Mapping[str, SeenFile]) -> Iterator[Reason]:
                 found="not there",
                 remedy="wait for the copy to end, or copy the file",
             )
-        elif file.stat is not None:
-            yield from _size(named, file.stat.size)
-
-
-def _size(named: Named, size: int) -> Iterator[Reason]:
-    if size < named.least:
-        least = "" if named.most is not None else "at least "
-        yield Reason(
-            ReasonKind.TOO_SHORT,
-            file=named.name,
-            expected=f"{least}{named.least:,} bytes by {named.by}",
-            found=f"{size:,} bytes",
-            remedy="wait for the copy to end, or copy the file again",
-        )
-    elif named.most is not None and size > named.most:
-        yield Reason(
-            ReasonKind.TOO_LONG,
-            file=named.name,
-            expected=f"{named.most:,} bytes by {named.by}",
-            found=f"{size:,} bytes",
-            remedy="compare it with the original and copy it again",
-        )
+        elif file.stat is not None and not isinstance(file.facts, Pointer):
+            yield from size_reasons(named.name, file.stat.size, named.least, named.most, named.by)
