@@ -30,7 +30,8 @@ class Verdict:
 
     reasons: all that stands in the way (none: whole); warnings: what is odd and does not;
     patient: whether something (a hole, weights that may still come) asks for the long quiet period;
-    unproven: whether it also applies, unless moved in as one, since no size in a file proves the weights;
+    unproven: whether it also applies, unless moved in as one, since no size in a file proves the weights, or
+    an optional file may still come;
     fingerprint: identity of config, tokenizer and primary weights, "" unless whole.
     """
 
@@ -65,11 +66,11 @@ def judge(model: ModelFolder, snapshot: Snapshot) -> Verdict:
         reasons.extend(_missing(name, weights) for name in absent)
         reasons.extend(unkept_by_gguf(weights, files))
     reasons.extend(_downloads(model, snapshot))
-    late = [*missing_optional(files), *unfinished_blobs(model, snapshot)]
+    optional, downloads = [*missing_optional(files)], [*unfinished_blobs(model, snapshot)]
     holes = [_hole(name, file) for name, file in files.items() if file.hole]
-    warnings = (*(_leftover(weights) for weights in leftovers), *late, *holes)
-    patient = bool(holes or late) or any(_may_come(weights, sets) for weights in leftovers)
-    unproven = any(_is_unproven(weights, files) for weights in sets if weights.primary)
+    warnings = (*(_leftover(weights) for weights in leftovers), *optional, *downloads, *holes)
+    patient = bool(holes or downloads) or any(_may_come(weights, sets) for weights in leftovers)
+    unproven = bool(optional) or any(_is_unproven(weights, files) for weights in sets if weights.primary)
     if reasons:
         return Verdict(tuple(dict.fromkeys(reasons)), warnings, patient, unproven)
     return Verdict((), warnings, patient, unproven, fingerprint(model, files))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dxwatchd.core.facts import Fault
+from dxwatchd.core.facts import Fault, Hollow, Opaque, TorchArchive
 from dxwatchd.core.layouts import find
 from dxwatchd.core.readiness import judge
 from dxwatchd.core.reasons import ReasonKind, State, state_of
@@ -247,3 +247,31 @@ def test_no_file_name_makes_it_raise(name: str) -> None:
     """Any name of a file, with or without facts, gives a verdict."""
     for what in (None, text("x"), tensors("x"), empty()):
         verdict(llama(**{name: what}))
+
+
+@pytest.mark.parametrize(
+    ("inside", "patient", "unproven"),
+    [
+        (llama(), False, False),
+        (llama(**{"config.json": config(code_files=("modeling_x.py",))}), False, True),
+        (
+            llama(**{"config.json": config(code_files=("modeling_x.py",)), "modeling_x.py": text()}),
+            False,
+            False,
+        ),
+        (
+            {"config.json": config(), "pytorch_model.bin": File(TorchArchive("d", "pickle", True))},
+            False,
+            True,
+        ),
+        ({"config.json": config(), "pytorch_model.bin": torch()}, False, False),
+        ({"config.json": config(), "rust_model.ot": File(Opaque("d"))}, False, True),
+        ({"config.json": config(), "pytorch_model.bin": File(Hollow("d"), hole=True)}, True, False),
+        (llama(**{WEIGHTS: tensors(hole=True)}), True, False),
+    ],
+)
+def test_what_proves_less_is_waited_for_longer(inside: Tree, patient: bool, unproven: bool) -> None:
+    """Holes always; code that may still come, and formats that tell no size, unless moved in as one."""
+    found = verdict(inside)
+    assert found.whole
+    assert (found.patient, found.unproven) == (patient, unproven)

@@ -22,6 +22,7 @@ def _rest(
     seen_at: float | None = None,
     moved_in: frozenset[str] = frozenset(),
     patient: bool = False,
+    unproven: bool = False,
     path: str = "m",
     remote: bool = False,
     periods: Periods = PERIODS,
@@ -30,7 +31,7 @@ def _rest(
     if remote:
         seen = replace(seen, remote_devices=frozenset({seen.folders[path].stat.device}))
     end = now if seen_at is None else seen_at
-    return rest(model, seen, before or {}, moved_in, periods, now, end, patient=patient)
+    return rest(model, seen, before or {}, moved_in, periods, now, end, patient=patient, unproven=unproven)
 
 
 def test_a_new_folder_waits_for_the_quiet_period() -> None:
@@ -119,4 +120,11 @@ def test_without_word_from_the_kernel_stamps_prove_nothing() -> None:
 
 def test_a_move_does_not_end_the_patience_with_holes() -> None:
     """A preallocated file may have been moved in with the rest."""
+    assert not _rest({"m": MOVED}, moved_in=frozenset({"m"}), patient=True).settled
+
+
+def test_what_proves_no_size_takes_the_long_period_unless_moved_in_as_one() -> None:
+    """A copy of it waits 60 seconds; one rename brings all of it, so nothing is to be waited for."""
+    assert _rest({"m": llama()}, unproven=True).due == 160.0
+    assert _rest({"m": MOVED}, moved_in=frozenset({"m"}), unproven=True).settled
     assert not _rest({"m": MOVED}, moved_in=frozenset({"m"}), patient=True).settled
