@@ -14,7 +14,7 @@ from dxwatchd.core.decision import decide
 from dxwatchd.core.plan import Observation, Options, Plan
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.rest import Periods, Watched
-from dxwatchd.core.snapshot import Snapshot, join
+from dxwatchd.core.snapshot import Snapshot, is_below
 from dxwatchd.hints import Hints
 from dxwatchd.integrity import Integrity
 from dxwatchd.log import Key
@@ -191,7 +191,7 @@ class Cycle:
                 folder
                 for top in self.memory.restless
                 for folder in self.scanner.folders
-                if _is_below(folder, top)
+                if is_below(folder, top)
             }
             changed = frozenset(hints.folders | restless)
         try:
@@ -266,10 +266,6 @@ class Cycle:
             return f"{error.strerror or error}: {self.state.status}"
         self.memory.status, self.memory.status_at = same, now
         return ""
-
-
-def _is_below(path: str, top: str) -> bool:
-    return path == top or path.startswith(join(top, ""))
 
 
 def _timestamp() -> str:

@@ -47,17 +47,17 @@ class FactReader:
         files: dict[str, SeenFile] = {}
         news = False
         for file in found:
-            name, stat = file.name, file.stat
-            if stat is None or not is_probed(join(path, name)):
+            name, stat, place = file.name, file.stat, join(path, file.name)
+            if stat is None or not is_probed(place):
                 files[name] = file
                 continue
             if remembered is None:
                 remembered = self._cache.folder(path) if self._cache is not None else {}
             same = remembered.get(name)
-            if same is not None and same.stat == stat and self._is_lasting(join(path, name), same.facts):
+            if same is not None and same.stat == stat and self._is_lasting(place, same.facts):
                 files[name] = same if same.blob == file.blob else replace(same, blob=file.blob)
                 continue
-            files[name] = self._probed(join(path, name), file, stat)
+            files[name] = self._probed(place, file, stat)
             news = True
         if news and self._cache is not None:
             lasting = [file for file in files.values() if self._is_lasting(join(path, file.name), file.facts)]

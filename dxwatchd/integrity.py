@@ -17,10 +17,9 @@ from dxwatchd.core.provenance import (
     checked_files,
     mismatches,
     overall,
-    wanted_digests,
 )
 from dxwatchd.core.reasons import State
-from dxwatchd.core.snapshot import Snapshot, Stat, basename, parent
+from dxwatchd.core.snapshot import Snapshot, Stat
 from dxwatchd.core.text import printable
 from dxwatchd.digesting import Digester
 from dxwatchd.log import Key
@@ -45,6 +44,7 @@ class Integrity:
         self._refused: set[tuple[str, Stat]] = set()
         self._told: dict[str, Check] = {}
         self._told_at = float("-inf")
+        self._forget_at = MANY_STALE
         self._digester = Digester(root, idle)
         self._digester.start()
 
@@ -60,9 +60,10 @@ class Integrity:
         now: monotonic seconds.
         """
         self._take()
-        wanted: list[Wanted] = []
+        first: list[Wanted] = []
+        then: list[Wanted] = []
         folders = []
-        for folder in sorted(plan.folders, key=lambda folder: folder.state is not State.REGISTERED):
+        for folder in plan.folders:
             model = folder.model
             if model is None or folder.state not in _WHOLE:
                 folders.append(folder)
@@ -71,27 +72,19 @@ class Integrity:
             told = replace(folder, warnings=(*folder.warnings, *mismatches(checked)), checked=checked)
             self._tell(told)
             folders.append(told)
-            if any(file.check is Check.PENDING for file in checked):
-                wanted.extend(self._unknown(wanted_digests(model, snapshot)))
-        self._digester.want(wanted)
+            wanted = (file.wanted for file in checked if file.wanted is not None)
+            (first if folder.state is State.REGISTERED else then).extend(
+                one for one in wanted if (one.place, one.stat) not in self._refused
+            )
+        self._digester.want([*first, *then])
         self._tell_progress(now)
         self._forget_stale(snapshot)
-        return replace(plan, folders=tuple(sorted(folders, key=lambda folder: folder.path)))
+        return replace(plan, folders=tuple(folders))
 
     def progress(self) -> dict[str, Any]:
         """For `status.json`: how many files and bytes are not read yet, and which is under way."""
         left = self._digester.progress()
         return {"files_left": left.files, "bytes_left": left.size, "current": printable(left.place) or None}
-
-    def _unknown(self, wanted: Any) -> list[Wanted]:
-        unknown = []
-        for one in wanted:
-            key = (one.place, one.stat)
-            known = self._known.get(key)
-            lacking = known is None or (one.git_blob and known.git_blob is None)
-            if lacking and key not in self._refused:
-                unknown.append(one)
-        return unknown
 
     def _take(self) -> None:
         for done in self._digester.take():
@@ -126,18 +119,15 @@ class Integrity:
             log.info("computing digests", **{Key.COUNT: left.files, Key.SIZE: left.size})
 
     def _forget_stale(self, snapshot: Snapshot) -> None:
-        if len(self._known) <= MANY_STALE:
+        """Looking at every file that is known takes long: only after `MANY_STALE` more have become known."""
+        if len(self._known) <= self._forget_at:
             return
-        stale = [key for key in self._known if not _is_there(key[0], snapshot)]
+        stale = [key for key in self._known if snapshot.file(key[0]) is None]
         if len(stale) > MANY_STALE:
             for key in stale:
                 del self._known[key]
             self._db.forget(place for place, _ in stale)
+        self._forget_at = len(self._known) + MANY_STALE
 
 
 _WHOLE = (State.REGISTERED, State.PROPOSED, State.DRIFTED, State.CONFLICT)
-
-
-def _is_there(place: str, snapshot: Snapshot) -> bool:
-    folder = snapshot.folders.get(parent(place))
-    return folder is not None and basename(place) in folder.files

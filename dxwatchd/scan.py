@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dxwatchd.core.snapshot import SeenFolder, Snapshot, Trouble, basename, join, parent
+from dxwatchd.core.snapshot import SeenFolder, Snapshot, Trouble, basename, is_below, join, parent
 from dxwatchd.fact_reading import Cache, FactReader
 from dxwatchd.listing import Listed, Lister
 from dxwatchd.mounts import Mount, mount_of, read_mounts
@@ -167,7 +167,7 @@ class Scanner:
         for name in fresh.folders:
             inner = join(path, name)
             if not self._is_same(inner, root / inner):
-                walk.before = {place: one for place, one in self.folders.items() if _is_below(place, inner)}
+                walk.before = {place: one for place, one in self.folders.items() if is_below(place, inner)}
                 self._forget(inner)
                 self._walk(inner, root / inner, walk)
         return walk.links
@@ -184,7 +184,7 @@ class Scanner:
         return (now.st_dev, now.st_ino) == (known.stat.device, known.stat.inode)
 
     def _forget(self, path: str) -> None:
-        for place in [place for place in self.folders if _is_below(place, path)]:
+        for place in [place for place in self.folders if is_below(place, path)]:
             del self.folders[place]
             self._with_file_links.discard(place)
 
@@ -247,7 +247,3 @@ class Scanner:
             tuple(listed.folders),
             trouble=listed.trouble,
         )
-
-
-def _is_below(path: str, top: str) -> bool:
-    return path == top or path.startswith(f"{top}/")

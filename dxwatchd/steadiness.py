@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dxwatchd.core.filenames import weight_format
 from dxwatchd.core.model import ModelFolder
-from dxwatchd.core.snapshot import Snapshot, Stat, basename, join, parent
+from dxwatchd.core.snapshot import Snapshot, Stat, basename, join
 from dxwatchd.leases import has_writer
 from dxwatchd.readers.opening import stat_of
 
@@ -16,7 +16,8 @@ def is_steady(root: Path, model: ModelFolder, snapshot: Snapshot) -> bool:
     """Whether every file of `model` still has the stat of the snapshot, and no weight file has a writer."""
     for file in model.files:
         path = root / model.path / file.name
-        if _now(path) != _seen(snapshot, join(model.path, file.name)):
+        seen = snapshot.file(join(model.path, file.name))
+        if _now(path) != (seen.stat if seen is not None else None):
             return False
         if weight_format(basename(file.name)) is not None and has_writer(Path(os.path.realpath(path))):
             return False
@@ -28,9 +29,3 @@ def _now(path: Path) -> Stat | None:
         return stat_of(os.stat(path))
     except OSError:
         return None
-
-
-def _seen(snapshot: Snapshot, path: str) -> Stat | None:
-    folder = snapshot.folders.get(parent(path))
-    file = folder.files.get(basename(path)) if folder is not None else None
-    return file.stat if file is not None else None

@@ -12,6 +12,7 @@ from dxwatchd.commands.one_folder import Looked, look, owner_of
 from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError, cell
 from dxwatchd.commands.reporting import read_status
 from dxwatchd.core.entries import normal_path
+from dxwatchd.core.layouts import find
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.provenance import Check, Expected, expected_digests
 from dxwatchd.core.readiness import Verdict
@@ -33,22 +34,19 @@ def explain(settings: Settings, path: str, *, as_json: bool) -> int:
             output.say(f"{printable(place)} is a part of {printable(owner)}")
         place = owner
     told = _told(settings, place)
-    looked = look(
-        settings.models_root,
-        place,
-        settings.ignore,
-        propose_checkpoints=settings.propose_checkpoints,
-    )
+    looked = look(settings.models_root, place, settings.ignore)
+    by_itself = find(looked.snapshot, propose_checkpoints=settings.propose_checkpoints)
+    passed_over = {stray.path: stray.reasons for stray in by_itself.strays if stray.skipped}
     here = [pair for pair in looked.models if pair[0].path == place or pair[0].path.startswith(f"{place}/")]
     if as_json:
-        output.as_json(_explained(place, told, here, looked))
+        output.as_json(_explained(place, told, here, looked, passed_over))
     else:
         if not here and not looked.strays:
             _explain_nothing(settings, place, looked)
         for model, verdict in here:
             expected = expected_digests(model, looked.snapshot)
             _explain_model(model, verdict, expected, _told(settings, model.path))
-            for reason in looked.passed_over.get(model.path, ()):
+            for reason in passed_over.get(model.path, ()):
                 output.say(f"{'passed over':<12} {printable(str(reason), 2000)}")
         for stray in looked.strays:
             output.say(f"{printable(stray.path)} is no model that can be proposed:")
@@ -170,6 +168,7 @@ def _explained(
     told: Mapping[str, Any] | None,
     here: list[tuple[ModelFolder, Verdict]],
     looked: Looked,
+    passed_over: Mapping[str, tuple[Reason, ...]],
 ) -> dict[str, Any]:
     return {
         "path": printable(place, 4096),
@@ -211,7 +210,7 @@ def _explained(
                 ],
                 "reasons": [reason_as_data(reason) for reason in verdict.reasons],
                 "warnings": [reason_as_data(reason) for reason in verdict.warnings],
-                "passed_over": [reason_as_data(reason) for reason in looked.passed_over.get(model.path, ())],
+                "passed_over": [reason_as_data(reason) for reason in passed_over.get(model.path, ())],
             }
             for model, verdict in here
         ],

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from dxwatchd.commands.output import CommandError
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.readiness import Verdict, judge
-from dxwatchd.core.reasons import Reason
 from dxwatchd.core.snapshot import Snapshot, parent
 from dxwatchd.core.strays import Stray
 from dxwatchd.readers.which import reading_of
@@ -23,17 +21,15 @@ from dxwatchd.settings import Settings
 class Looked:
     """What lies at or below one path.
 
-    models: with their verdicts; strays: what looks like a model and is none; passed_over: why a model, by
-    path, is not proposed by itself although it is one.
+    models: with their verdicts; strays: what looks like a model and is none.
     """
 
     snapshot: Snapshot
     models: tuple[tuple[ModelFolder, Verdict], ...]
     strays: tuple[Stray, ...]
-    passed_over: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
 
 
-def look(root: Path, path: str, ignore: tuple[str, ...] = (), *, propose_checkpoints: bool = False) -> Looked:
+def look(root: Path, path: str, ignore: tuple[str, ...]) -> Looked:
     """Look at the folder at `path` below `root`. Raises CommandError where the root is not there."""
     try:
         snapshot = Scanner(root, ignore, None).look_below(path)
@@ -41,13 +37,11 @@ def look(root: Path, path: str, ignore: tuple[str, ...] = (), *, propose_checkpo
         raise CommandError(
             f"the models root cannot be looked at: {error}", "mount it or bring it back"
         ) from None
-    found = find(snapshot, propose_checkpoints=True, entered=frozenset({path}))
-    by_itself = find(snapshot, propose_checkpoints=propose_checkpoints)
+    found = find(snapshot, propose_checkpoints=True)
     return Looked(
         snapshot,
         tuple((model, judge(model, snapshot)) for model in found.models),
         tuple(stray for stray in found.strays if stray.path),
-        {stray.path: stray.reasons for stray in by_itself.strays if stray.skipped},
     )
 
 

@@ -97,12 +97,9 @@ DOCUMENT_MARKS = (
     "dim",
     "model",
     "model_cfg",
-    "model_config",
-    "model_type",
     "n_layers",
     "num_symbols",
     "phoneme_id_map",
-    "quantization",
 )
 """Keys of other JSON files that some layout is known by."""
 

@@ -19,6 +19,9 @@ from dxwatchd.core.filenames import is_documentation, is_temporary
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.snapshot import SeenFile, SeenFolder, Trouble, basename
 
+_COPY_AGAIN = "wait for the copy to end, or copy the file again"
+_COMPARE = "compare it with the original and copy it again"
+
 _TROUBLES: dict[Trouble, tuple[ReasonKind, str, str]] = {
     Trouble.LINK_OUTSIDE: (
         ReasonKind.LINK_OUTSIDE,
@@ -44,9 +47,9 @@ _TROUBLES: dict[Trouble, tuple[ReasonKind, str, str]] = {
 }
 
 _FAULTS: dict[Fault, tuple[ReasonKind, str]] = {
-    Fault.EMPTY: (ReasonKind.EMPTY, "wait for the copy to end, or copy the file again"),
-    Fault.TRUNCATED: (ReasonKind.TRUNCATED, "wait for the copy to end, or copy the file again"),
-    Fault.MALFORMED: (ReasonKind.MALFORMED, "compare it with the original and copy it again"),
+    Fault.EMPTY: (ReasonKind.EMPTY, _COPY_AGAIN),
+    Fault.TRUNCATED: (ReasonKind.TRUNCATED, _COPY_AGAIN),
+    Fault.MALFORMED: (ReasonKind.MALFORMED, _COMPARE),
     Fault.TOO_LARGE: (
         ReasonKind.TOO_LARGE,
         "compare it with the original: no known model has one of this size",
@@ -91,6 +94,17 @@ def temporary(name: str) -> Reason:
     )
 
 
+def missing(name: str, expected: str) -> Reason:
+    """The reason that a promised file is which is not there. expected: by what, as in `by model.onnx`."""
+    return Reason(
+        ReasonKind.MISSING_FILE,
+        file=name,
+        expected=expected,
+        found="not there",
+        remedy="wait for the copy to end, or copy the file",
+    )
+
+
 def _unusable(name: str, facts: Facts | None) -> Iterator[Reason]:
     if isinstance(facts, Pointer):
         yield Reason(
@@ -122,7 +136,7 @@ def _content(name: str, facts: Facts | None, size: int) -> Iterator[Reason]:
                 file=name,
                 expected="a zip directory at its end",
                 found=f"{size:,} bytes without one",
-                remedy="wait for the copy to end, or copy the file again",
+                remedy=_COPY_AGAIN,
             )
     else:
         yield from _unusable(name, facts)
@@ -138,7 +152,7 @@ def size_reasons(
             file=name,
             expected=f"{'at least ' if most is None else ''}{least:,} bytes by {by}",
             found=f"{size:,} bytes",
-            remedy="wait for the copy to end, or copy the file again",
+            remedy=_COPY_AGAIN,
         )
     elif most is not None and size > most:
         yield Reason(
@@ -146,5 +160,5 @@ def size_reasons(
             file=name,
             expected=f"{most:,} bytes by {by}",
             found=f"{size:,} bytes",
-            remedy="compare it with the original and copy it again",
+            remedy=_COMPARE,
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dxwatchd.core.snapshot import parent
+
 
 class Layout(StrEnum):
     """How a model folder is laid out."""
@@ -77,6 +79,11 @@ class WeightSet:
     files: tuple[str, ...]
     index: str | None = None
     primary: bool = False
+
+    @property
+    def folder(self) -> str:
+        """The folder that the set lies in, relative to the model folder; "" is that one itself."""
+        return parent(self.index or self.files[0])
 
 
 @dataclass(frozen=True, slots=True)

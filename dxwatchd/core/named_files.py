@@ -8,8 +8,8 @@ from typing import Any
 
 from dxwatchd.core.document_facts import Config, Document, FileList, ShardTable
 from dxwatchd.core.facts import Onnx, OpenVino, Pointer
-from dxwatchd.core.file_checks import size_reasons
-from dxwatchd.core.reasons import Reason, ReasonKind
+from dxwatchd.core.file_checks import missing, size_reasons
+from dxwatchd.core.reasons import Reason
 from dxwatchd.core.snapshot import SeenFile, join, parent
 
 
@@ -76,12 +76,6 @@ def unkept_names(files: Mapping[str, SeenFile]) -> Iterator[Reason]:
     for named in named_files(files):
         file = files.get(named.name)
         if file is None:
-            yield Reason(
-                ReasonKind.MISSING_FILE,
-                file=named.name,
-                expected=f"by {named.by}",
-                found="not there",
-                remedy="wait for the copy to end, or copy the file",
-            )
+            yield missing(named.name, f"by {named.by}")
         elif file.stat is not None and not isinstance(file.facts, Pointer):
             yield from size_reasons(named.name, file.stat.size, named.least, named.most, named.by)

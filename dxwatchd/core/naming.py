@@ -13,6 +13,9 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from itertools import chain, count
 
+from dxwatchd.core.hub_cache import cache_of
+from dxwatchd.core.snapshot import basename
+
 MAX_TECHNICAL = 63
 """Characters; the longest label that DNS allows (RFC 1035, 2.3.4)."""
 
@@ -189,8 +192,8 @@ def _says_something(name: str) -> bool:
 
 def _cached(path: str) -> re.Match[str] | None:
     """Publisher and name in the folder of huggingface_hub's cache that `path` is a revision in."""
-    *_, cache, above, _ = ("", "", *path.split("/"))
-    return _HUB_CACHE.fullmatch(cache) if above == "snapshots" else None
+    cache = cache_of(path)
+    return _HUB_CACHE.fullmatch(basename(cache)) if cache is not None else None
 
 
 def _publisher(path: str) -> str:

@@ -12,7 +12,7 @@ from dxwatchd.core.layouts import PARTS
 from dxwatchd.core.model import Layout, ModelFolder, WeightFormat, WeightSet
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.runtime_evidence import SHARD_TABLES, VOCABULARY
-from dxwatchd.core.snapshot import SeenFile, SeenFolder, basename, parent
+from dxwatchd.core.snapshot import SeenFile, SeenFolder, basename
 from dxwatchd.core.text import count
 
 _WITHOUT_FILES = frozenset({"Normalize"})
@@ -48,7 +48,7 @@ def unkept(model: ModelFolder, folders: Mapping[str, SeenFolder], sets: list[Wei
         if not any(pattern.fullmatch(name) for name in folders[""].files):
             yield _missing("", named, "not there")
     if model.layout is Layout.DIFFUSERS:
-        for place in sorted({_place(weights) for weights in sets if weights.format in _WITH_CONFIG}):
+        for place in sorted({weights.folder for weights in sets if weights.format in _WITH_CONFIG}):
             if place in folders and "config.json" not in folders[place].files:
                 yield _missing(f"{place}/config.json", "beside weights", "not there")
 
@@ -66,7 +66,7 @@ def _absent_components(model: ModelFolder, folders: Mapping[str, SeenFolder]) ->
 def _absent_weights(
     model: ModelFolder, folders: Mapping[str, SeenFolder], sets: list[WeightSet]
 ) -> Iterator[Reason]:
-    places = {_place(weights) for weights in sets}
+    places = {weights.folder for weights in sets}
     if not places.isdisjoint(PARTS):  # the same weights in another form will do
         places.add("")
     wanting = [place for place in _weighty(model, folders) if place not in places]
@@ -80,10 +80,6 @@ _NAMED_BY = {Layout.DIFFUSERS: "model_index.json", Layout.SENTENCE_TRANSFORMERS:
 
 _WITH_CONFIG = (WeightFormat.SAFETENSORS, WeightFormat.PYTORCH, WeightFormat.FLAX)
 """Formats that a pipeline's component cannot be made from without its `config.json`."""
-
-
-def _place(weights: WeightSet) -> str:
-    return parent(weights.index or weights.files[0])
 
 
 def _weighty(model: ModelFolder, folders: Mapping[str, SeenFolder]) -> Iterator[str]:

@@ -6,7 +6,7 @@ in its cache, and git-LFS pointers left beside the files they stand for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,12 +79,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One file's digests and what they should be. name: relative to the model."""
+    """One file's digests and what they should be.
+
+    name: relative to the model; wanted: what is to be computed, None where all is known or nothing would be
+    worth it.
+    """
 
     name: str
     check: Check
     expected: Expected | None = None
     digests: Digests | None = None
+    wanted: Wanted | None = None
 
 
 Known = Mapping[tuple[str, Stat], Digests]
@@ -93,11 +98,16 @@ Known = Mapping[tuple[str, Stat], Digests]
 
 def expected_digests(model: ModelFolder, snapshot: Snapshot) -> dict[str, Expected]:
     """What a download said of the model's files, by name relative to it."""
-    files = seen_files(seen_folders(model, snapshot))
+    return _expected_of(model, snapshot, seen_files(seen_folders(model, snapshot)))
+
+
+def _expected_of(
+    model: ModelFolder, snapshot: Snapshot, files: Mapping[str, SeenFile]
+) -> dict[str, Expected]:
     found: dict[str, Expected] = {}
     for name, file in files.items():
         whole = stands_for(name)
-        if whole in files and isinstance(file.facts, Pointer):
+        if whole is not None and whole in files and isinstance(file.facts, Pointer):
             found[whole] = Expected(Algorithm.SHA256, file.facts.oid, Origin.LFS_POINTER)
     for note, file in download_notes(snapshot, model.path).items():
         name = note.removesuffix(".metadata")
@@ -120,41 +130,37 @@ def _expected(etag: str, origin: Origin, commit: str | None) -> Expected:
     return Expected(algorithm, etag, origin, commit)
 
 
-def wanted_digests(model: ModelFolder, snapshot: Snapshot) -> Iterator[Wanted]:
-    """The files of a model whose digests are worth computing: all with content, none with holes."""
-    expected = expected_digests(model, snapshot)
-    for name, file in seen_files(seen_folders(model, snapshot)).items():
-        if file.stat is not None and not file.hole:
-            git_blob = name in expected and expected[name].algorithm is Algorithm.GIT_BLOB
-            yield Wanted(join(model.path, name), file.stat, git_blob)
-
-
 def checked_files(model: ModelFolder, snapshot: Snapshot, known: Known) -> tuple[Checked, ...]:
     """Each file of a model with what is known of its digests, in the order of the names."""
-    expected = expected_digests(model, snapshot)
+    files = seen_files(seen_folders(model, snapshot))
+    expected = _expected_of(model, snapshot, files)
     checked = []
-    for name, file in seen_files(seen_folders(model, snapshot)).items():
+    for name, file in files.items():
         if file.stat is not None:
-            digests = known.get((join(model.path, name), file.stat))
-            checked.append(_checked(name, expected.get(name), digests))
+            place = join(model.path, name)
+            digests = known.get((place, file.stat))
+            checked.append(_checked(name, place, file, expected.get(name), digests))
     return tuple(checked)
 
 
-def _checked(name: str, expected: Expected | None, digests: Digests | None) -> Checked:
-    if digests is None:
-        return Checked(name, Check.PENDING, expected)
+def _checked(
+    name: str, place: str, file: SeenFile, expected: Expected | None, digests: Digests | None
+) -> Checked:
+    found = found_digest(expected, digests) if digests is not None else None
+    if digests is None or found is None:
+        # what was never written has no digest that means anything
+        git_blob = expected is not None and expected.algorithm is Algorithm.GIT_BLOB
+        wanted = Wanted(place, file.stat, git_blob) if file.stat is not None and not file.hole else None
+        return Checked(name, Check.PENDING, expected, digests, wanted)
     if expected is None:
         return Checked(name, Check.COMPUTED, None, digests)
-    found = found_digest(expected, digests)
-    if found is None:
-        return Checked(name, Check.PENDING, expected, digests)
-    check = Check.VERIFIED if found == expected.value else Check.MISMATCH
-    return Checked(name, check, expected, digests)
+    return Checked(name, Check.VERIFIED if found == expected.value else Check.MISMATCH, expected, digests)
 
 
-def found_digest(expected: Expected, digests: Digests) -> str | None:
-    """Of a file's digests the one that can be compared with what is expected."""
-    return digests.sha256 if expected.algorithm is Algorithm.SHA256 else digests.git_blob
+def found_digest(expected: Expected | None, digests: Digests) -> str | None:
+    """Of a file's digests the one that is to be compared; the SHA-256 where nothing is expected."""
+    git_blob = expected is not None and expected.algorithm is Algorithm.GIT_BLOB
+    return digests.git_blob if git_blob else digests.sha256
 
 
 def overall(files: tuple[Checked, ...]) -> Check:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dxwatchd.core.facts import Facts, Hollow, Opaque, Pointer, TorchArchive
-from dxwatchd.core.file_checks import file_reasons, folder_reasons, temporary
+from dxwatchd.core.file_checks import file_reasons, folder_reasons, missing, temporary
 from dxwatchd.core.filenames import is_temporary, stands_for
 from dxwatchd.core.fingerprint import fingerprint
 from dxwatchd.core.late_files import missing_optional, unfinished_blobs
@@ -19,7 +19,7 @@ from dxwatchd.core.named_files import unkept_names
 from dxwatchd.core.ownership import DOWNLOADER, download_notes, seen_files, seen_folders
 from dxwatchd.core.promises import unkept, unkept_by_gguf
 from dxwatchd.core.reasons import Reason, ReasonKind
-from dxwatchd.core.snapshot import SeenFile, Snapshot, parent
+from dxwatchd.core.snapshot import SeenFile, Snapshot
 from dxwatchd.core.text import count, is_text
 from dxwatchd.core.weightsets import stem_of
 
@@ -62,8 +62,9 @@ def judge(model: ModelFolder, snapshot: Snapshot) -> Verdict:
     reasons.extend(unkept_names(files))
     told = {reason.file for reason in reasons}
     for weights in sets:
-        absent = [name for name in weights.files if name not in files and name not in told]
-        reasons.extend(_missing(name, weights) for name in absent)
+        by = f"by {weights.index}" if weights.index else "by the numbering of the others"
+        absent = (name for name in weights.files if name not in files and name not in told)
+        reasons.extend(missing(name, by) for name in absent)
         reasons.extend(unkept_by_gguf(weights, files))
     reasons.extend(_downloads(model, snapshot))
     optional, downloads = [*missing_optional(files)], [*unfinished_blobs(model, snapshot)]
@@ -111,24 +112,20 @@ def _sets(model: ModelFolder, files: Mapping[str, SeenFile]) -> tuple[list[Weigh
     An index none of whose files is there is a leftover when another set of the same folder is there in full:
     a merged checkpoint keeps its old index, a download may leave out the `.bin` files.
     """
-    complete = {_place(weights) for weights in model.weight_sets if files.keys() >= set(weights.files)}
+    complete = {weights.folder for weights in model.weight_sets if files.keys() >= set(weights.files)}
     kept: list[WeightSet] = []
     leftovers: list[WeightSet] = []
     for weights in model.weight_sets:
         absent = weights.index is not None and files.keys().isdisjoint(weights.files)
-        (leftovers if absent and _place(weights) in complete else kept).append(weights)
+        (leftovers if absent and weights.folder in complete else kept).append(weights)
     return kept, leftovers
-
-
-def _place(weights: WeightSet) -> str:
-    return parent(weights.index or weights.files[0])
 
 
 def _may_come(leftover: WeightSet, sets: list[WeightSet]) -> bool:
     """Whether the files of a leftover index may be on their way: not where one file took their place."""
     return not any(
-        (_place(weights), weights.format, stem_of(weights))
-        == (_place(leftover), leftover.format, stem_of(leftover))
+        (weights.folder, weights.format, stem_of(weights))
+        == (leftover.folder, leftover.format, stem_of(leftover))
         for weights in sets
     )
 
@@ -149,14 +146,4 @@ def _hole(name: str, file: SeenFile) -> Reason:
         file=name,
         found="has nothing but its first bytes" if hollow else "has ranges that nothing was ever written to",
         remedy="wait: a preallocated file looks like this until it is filled",
-    )
-
-
-def _missing(name: str, weights: WeightSet) -> Reason:
-    return Reason(
-        ReasonKind.MISSING_FILE,
-        file=name,
-        expected=f"by {weights.index}" if weights.index else "by the numbering of the others",
-        found="not there",
-        remedy="wait for the copy to end, or copy the file",
     )

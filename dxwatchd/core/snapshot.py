@@ -77,6 +77,11 @@ class Snapshot:
     folders: Mapping[str, SeenFolder]
     remote_devices: frozenset[int] = frozenset()
 
+    def file(self, path: str) -> SeenFile | None:
+        """The file at `path`; None where none was seen."""
+        folder = self.folders.get(parent(path))
+        return folder.files.get(basename(path)) if folder is not None else None
+
     def below(self, path: str) -> Iterator[SeenFolder]:
         """The folder at `path` and all below it, parents before children, names in order."""
         folder = self.folders.get(path)
@@ -90,6 +95,11 @@ class Snapshot:
 def join(folder: str, name: str) -> str:
     """`name` inside `folder`, where "" is the models root."""
     return f"{folder}/{name}" if folder else name
+
+
+def is_below(path: str, top: str) -> bool:
+    """Whether `path` is `top` or lies in it; "" is the models root, which everything lies in."""
+    return not top or path == top or path.startswith(f"{top}/")
 
 
 def parent(path: str) -> str:

@@ -22,12 +22,12 @@ from dxwatchd.core.document_facts import (
 )
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError, quoted
+from dxwatchd.readers.file_names import is_plain
 from dxwatchd.readers.json_document import JsonDocument, JsonValue, as_object
 
 MAX_TEXT = 200  # characters of a string that becomes a fact
 MAX_ARCHITECTURES = 64
 MAX_NAMES = 1_000_000  # entries of a weight map
-MAX_PART = 255  # bytes of one part of a file name, as nearly all file systems have it
 MAX_RANKS = 4096
 MAX_NAMED = 3  # bad names that a message quotes
 
@@ -200,18 +200,9 @@ def _size(value: JsonValue) -> int | None:
 
 def _check_names(names: Iterable[str], parts: int | None = None) -> None:
     """Raises ReaderError: MALFORMED unless all are plain names relative to the file that has them."""
-    bad = [name for name in names if not _is_plain(name, parts)]
+    bad = [name for name in names if not is_plain(name, parts)]
     if bad:
         shown = ", ".join(quoted(name) for name in bad[:MAX_NAMED])
         more = f" and {len(bad) - MAX_NAMED} more" if len(bad) > MAX_NAMED else ""
         message = f"It names what cannot be a file of this folder: {shown}{more}."
         raise ReaderError(Fault.MALFORMED, message)
-
-
-def _is_plain(name: str, parts: int | None) -> bool:
-    if "\\" in name or "://" in name or any(ord(character) < 32 for character in name):
-        return False
-    split = name.split("/")  # an absolute name begins with an empty part
-    if parts is not None and len(split) != parts:
-        return False
-    return all(part not in ("", ".", "..") and len(part.encode()) <= MAX_PART for part in split)

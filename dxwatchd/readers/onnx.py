@@ -15,13 +15,13 @@ from typing import BinaryIO, Final, NamedTuple
 
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError, quoted
+from dxwatchd.readers.file_names import is_plain
 from dxwatchd.readers.protobuf import LENGTH, MAX_POSITION, VARINT, Window
 
 MAX_DEPTH: Final = 16  # graphs within graphs, as the branches of an If are
 MAX_FILES: Final = 10_000
 MAX_NAMES: Final = 1024 * 1024  # bytes of all names of files
 MAX_NAME: Final = 4096  # bytes; the longest path of Linux
-MAX_PART: Final = 255  # bytes; the longest name in a folder
 
 
 _GRAPH_FIELD, _OPSET_FIELD = 7, 8
@@ -171,12 +171,10 @@ def _plain_name(raw: bytes) -> str:
         name = raw.decode()
     except UnicodeDecodeError:
         raise _malformed("the name of a file is not UTF-8") from None
-    parts = [part for part in name.split("/") if part != "."]
-    outside = len(raw) > MAX_NAME or "\\" in name or "://" in name or _CONTROL.search(name) is not None
-    # An absolute name begins with an empty part.
-    if outside or not parts or any(part in ("", "..") or len(part.encode()) > MAX_PART for part in parts):
+    plain = "/".join(part for part in name.split("/") if part != ".")
+    if len(raw) > MAX_NAME or _CONTROL.search(name) is not None or not is_plain(plain):
         raise _malformed(f"a tensor is said to be in {quoted(name)}, no file below the model's folder")
-    return "/".join(parts)
+    return plain
 
 
 def _number(raw: bytes) -> int:

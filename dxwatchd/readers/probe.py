@@ -13,17 +13,13 @@ from dxwatchd.core.facts import Facts, Fault, Unusable
 from dxwatchd.core.snapshot import Stat
 from dxwatchd.readers import identity
 from dxwatchd.readers.errors import ReaderError
-from dxwatchd.readers.json_document import LIMIT
+from dxwatchd.readers.holes import forget_pages, has_hole, is_hollow
 from dxwatchd.readers.opening import open_inside, stat_of
 from dxwatchd.readers.reading import read_up_to, refused, seek_to
-from dxwatchd.readers.weight_facts import forget_pages, has_hole, is_hollow
 from dxwatchd.readers.which import Reading, reading_of
 
 POINTER_MARK = b"version https://git-lfs.github.com/spec/v1"
 POINTER_SIZE = 1024  # bytes; the format's own bound
-
-# Any JSON that is parsed and any tokenizer are hashed whole: one token changed in the middle counts.
-WHOLE = LIMIT
 
 _OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
 _POINTER_SIZE = re.compile(rb"^size ([0-9]{1,19})$", re.MULTILINE)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
 from typing import BinaryIO
 
 from dxwatchd.core import facts
@@ -14,51 +11,7 @@ from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.reading import read_up_to, seek_to
 
 HEAD = 4096  # bytes of a weight file that must not all be zero
-HOLLOW = 64 * 1024  # bytes at the start of a file of which nothing else was written
 MAX_TEXT = 200  # characters of a string that becomes a fact
-
-
-def has_hole(descriptor: int, size: int) -> bool:
-    """Whether the file system keeps no data for some range. False where it cannot tell.
-
-    The descriptor's position is put back: the stream above it relies on that.
-    """
-    try:
-        position = os.lseek(descriptor, 0, os.SEEK_CUR)
-        try:
-            return os.lseek(descriptor, 0, os.SEEK_HOLE) < size
-        finally:
-            os.lseek(descriptor, position, os.SEEK_SET)
-    except OSError:
-        return False
-
-
-def forget_pages(descriptor: int) -> None:
-    """Have the kernel drop what it keeps of the file in memory.
-
-    Ranges that were allocated and never written are holes only as long as nobody has read them: once in the
-    page cache, ext4 counts them as data, and the next look would find the file whole.
-    """
-    with contextlib.suppress(OSError):
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def is_hollow(descriptor: int, size: int) -> bool:
-    """Whether only the first bytes of the file were ever written. False where the system cannot tell."""
-    try:
-        position = os.lseek(descriptor, 0, os.SEEK_CUR)
-        try:
-            hole = os.lseek(descriptor, 0, os.SEEK_HOLE)
-            if hole >= size or hole > HOLLOW:
-                return False
-            os.lseek(descriptor, hole, os.SEEK_DATA)
-        except OSError as error:
-            return error.errno == errno.ENXIO  # no data from there to the end
-        finally:
-            os.lseek(descriptor, position, os.SEEK_SET)
-    except OSError:
-        return False
-    return False
 
 
 def refuse_zeros(stream: BinaryIO, *positions: int) -> None:

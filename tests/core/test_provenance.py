@@ -21,7 +21,6 @@ from dxwatchd.core.provenance import (
     expected_digests,
     mismatches,
     overall,
-    wanted_digests,
 )
 from dxwatchd.core.reasons import ReasonKind
 from dxwatchd.core.snapshot import SeenFolder, Snapshot, join
@@ -102,10 +101,12 @@ def test_digests_of_everything_are_wanted_but_of_holes() -> None:
     """What was never written has no digest that means anything; the git blob's only where it is needed."""
     inside = noted(llama(), **{"config.json.metadata": note(GIT)})
     model, snapshot = seen(inside)
-    wanted = {one.place: one.git_blob for one in wanted_digests(model, snapshot)}
+    checked = checked_files(model, snapshot, {})
+    wanted = {file.wanted.place: file.wanted.git_blob for file in checked if file.wanted is not None}
     assert wanted == {"m/config.json": True, f"m/{WEIGHTS}": False}
     model, snapshot = seen({"config.json": inside["config.json"], WEIGHTS: File(hole=True)})
-    assert [one.place for one in wanted_digests(model, snapshot)] == ["m/config.json"]
+    checked = checked_files(model, snapshot, {})
+    assert [file.wanted.place for file in checked if file.wanted is not None] == ["m/config.json"]
 
 
 def known(snapshot: Snapshot, **digests: Digests) -> Known:
@@ -137,6 +138,7 @@ def test_what_comes_of_comparing(etag: str | None, computed: Digests | None, che
     facts = known(snapshot, **({WEIGHTS: computed} if computed is not None else {}))
     checked = {file.name: file for file in checked_files(model, snapshot, facts)}
     assert checked[WEIGHTS].check is check
+    assert (checked[WEIGHTS].wanted is not None) == (check is Check.PENDING)
     assert checked["config.json"].check is Check.PENDING
     reasons = mismatches(tuple(checked.values()))
     assert [(reason.kind, reason.file) for reason in reasons] == (

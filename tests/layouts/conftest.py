@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +37,6 @@ class Root:
         if path in self.verdicts:
             return self.verdicts[path].reasons
         return next((stray.reasons for stray in self.found.strays if stray.path == path), ())
-
-
-Look = Callable[[Path], Root]
 
 
 def look(root: Path) -> Root:
