@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxwatchd.core.facts import Fault
-from dxwatchd.readers.ctranslate2 import Ctranslate2Model, read_model
+from dxwatchd.readers.ctranslate2 import read_model
 from dxwatchd.readers.errors import ReaderError
+from tests.readers.judging import faults_of, from_anywhere, wholeness
 
 SPEC = "TransformerSpec"
 
@@ -50,26 +51,11 @@ def model(version: int = 6) -> bytes:
     return made
 
 
-def read(data: bytes) -> Ctranslate2Model:
-    """What is said of this file, wherever the stream stands."""
-    stream = io.BytesIO(data)
-    stream.seek(len(data) // 2)
-    return read_model(stream, len(data))
+read = from_anywhere(read_model)
+fault_of = faults_of(read)
 
 
-def fault_of(data: bytes) -> Fault:
-    """The fault that this file raises."""
-    with pytest.raises(ReaderError) as caught:
-        read(data)
-    return caught.value.fault
-
-
-def is_whole(data: bytes) -> bool:
-    """Whether the file is judged whole; where it raises it is not."""
-    try:
-        return read(data).promised_size == len(data)
-    except ReaderError:
-        return False
+is_whole = wholeness(read)
 
 
 @pytest.mark.parametrize("version", range(1, 7))

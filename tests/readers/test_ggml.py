@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
-from dxwatchd.readers.ggml import GgmlModel, read_model
+from dxwatchd.readers.ggml import read_model
+from tests.readers.judging import faults_of, from_anywhere, wholeness
 
 HYPERPARAMETERS = {
     "n_vocab": 51865,
@@ -54,26 +55,11 @@ def model(first: bytes = tensor((2, 3), F32, b"encoder.conv1.bias"), **changed: 
     return start(**changed) + first + b"".join(tensor(name=b"t%d" % n) for n in range(TENSORS - 1))
 
 
-def read(data: bytes) -> GgmlModel:
-    """What is said of this file, wherever the stream stands."""
-    stream = io.BytesIO(data)
-    stream.seek(len(data) // 2)
-    return read_model(stream, len(data))
+read = from_anywhere(read_model)
+fault_of = faults_of(read)
 
 
-def fault_of(data: bytes) -> Fault:
-    """The fault that this file raises."""
-    with pytest.raises(ReaderError) as caught:
-        read(data)
-    return caught.value.fault
-
-
-def is_whole(data: bytes) -> bool:
-    """Whether the file is judged whole; where it raises it is not."""
-    try:
-        return read(data).promised_size == len(data)
-    except ReaderError:
-        return False
+is_whole = wholeness(read)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.gguf import GgufArray, GgufHeader, GgufTensor, read_header
 from dxwatchd.readers.gguf_types import TENSOR_TYPES
+from tests.readers.judging import faults_of
 
 Write = Callable[..., bytes]
 
@@ -46,11 +47,7 @@ def read(data: bytes) -> GgufHeader:
     return read_header(io.BytesIO(data), len(data))
 
 
-def fault_of(data: bytes) -> Fault:
-    """The fault that this file raises."""
-    with pytest.raises(ReaderError) as caught:
-        read(data)
-    return caught.value.fault
+fault_of = faults_of(read)
 
 
 def text(value: str | bytes) -> bytes:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.hdf5 import PLACES, SIGNATURE, lookup3, read_superblock
+from tests.readers.judging import faults_of
 
 FORMS = {2: "H", 4: "I", 8: "Q"}
 
@@ -37,11 +38,7 @@ def promised(data: bytes) -> int:
     return read_superblock(io.BytesIO(data), len(data)).promised_size
 
 
-def fault_of(data: bytes) -> Fault:
-    """Why this file cannot be used."""
-    with pytest.raises(ReaderError) as caught:
-        promised(data)
-    return caught.value.fault
+fault_of = faults_of(promised)
 
 
 ALL = pytest.mark.parametrize("version", [0, 1, 2, 3])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.msgpack import MAX_DEPTH, MAX_ITEMS, read_map
+from tests.readers.judging import faults_of
 
 ITEMS = {
     "fixint": b"\x07",
@@ -85,11 +86,7 @@ def promised(data: bytes) -> int:
     return read_map(stream, len(data)).promised_size
 
 
-def fault_of(data: bytes) -> Fault:
-    """The fault that this file raises."""
-    with pytest.raises(ReaderError) as caught:
-        promised(data)
-    return caught.value.fault
+fault_of = faults_of(promised)
 
 
 def nested(opening: bytes, depth: int) -> bytes:

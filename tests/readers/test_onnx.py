@@ -3,7 +3,7 @@
 import contextlib
 import io
 import tracemalloc
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from dxwatchd.core.facts import Fault
 from dxwatchd.readers import onnx, protobuf
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.onnx import ExternalData, OnnxModel, read_model
+from tests.readers import judging
+from tests.readers.judging import Counting, faults_of
 
 GB = 1024**3
 
@@ -84,29 +86,8 @@ def read(data: bytes) -> OnnxModel:
     return read_model(io.BytesIO(data), len(data))
 
 
-def fault_of(data: bytes) -> Fault:
-    """Why this file cannot be used."""
-    with pytest.raises(ReaderError) as caught:
-        read(data)
-    return caught.value.fault
-
-
-def never_whole(data: bytes, cuts: Iterable[int]) -> None:
-    """Asserts that the file cut to any of these sizes raises or promises more than there is."""
-    for cut in cuts:
-        with contextlib.suppress(ReaderError):
-            assert read(data[:cut]).promised_size > cut, cut
-
-
-class Counting(io.FileIO):
-    """A file that counts what is read of it."""
-
-    count = 0
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(-1 if size is None else size) or b""
-        self.count += len(data)
-        return data
+fault_of = faults_of(read)
+never_whole = partial(judging.never_whole, lambda data: read(data).promised_size)
 
 
 @pytest.mark.parametrize(

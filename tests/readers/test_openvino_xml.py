@@ -13,6 +13,7 @@ from dxwatchd.core.facts import Fault
 from dxwatchd.readers import openvino_xml
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.openvino_xml import read_ir
+from tests.readers.judging import faults_of
 
 MB = 1024**2
 
@@ -44,11 +45,7 @@ def data_size(data: bytes) -> int:
     return read_ir(io.BytesIO(data), len(data)).data_size
 
 
-def fault_of(data: bytes) -> Fault:
-    """Why this file cannot be used."""
-    with pytest.raises(ReaderError) as caught:
-        data_size(data)
-    return caught.value.fault
+fault_of = faults_of(data_size)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from safetensors.numpy import save
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.safetensors import BITS, SafetensorsHeader, Tensor, read_header
+from tests.readers.judging import faults_of
 
 
 def packed(header: bytes | dict[str, Any], body: int = 0) -> bytes:
@@ -29,12 +30,7 @@ def read(data: bytes) -> SafetensorsHeader:
     return read_header(io.BytesIO(data), len(data))
 
 
-def fault_of(data: bytes) -> Fault:
-    """The fault that this file raises."""
-    with pytest.raises(ReaderError) as caught:
-        read(data)
-    assert len(caught.value.message) < 600
-    return caught.value.fault
+fault_of = faults_of(read)
 
 
 def tensor(dtype: str, shape: list[Any], begin: Any, end: Any) -> dict[str, Any]:

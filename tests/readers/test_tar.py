@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers import tar
 from dxwatchd.readers.errors import ReaderError
-from dxwatchd.readers.tar import MAX_PADDING, TarArchive, read_archive
+from dxwatchd.readers.tar import MAX_PADDING, read_archive
+from tests.readers.judging import faults_of, from_anywhere
 
 BLOCK = 512
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
@@ -75,18 +76,8 @@ def extended(records: bytes, kind: bytes = b"x") -> bytes:
     return header(len(records), kind) + records + bytes(-len(records) % BLOCK)
 
 
-def read(data: bytes) -> TarArchive:
-    """What is said of this file, wherever the stream stands."""
-    stream = io.BytesIO(data)
-    stream.seek(len(data) // 2)
-    return read_archive(stream, len(data))
-
-
-def fault_of(data: bytes) -> Fault:
-    """The fault that this file raises."""
-    with pytest.raises(ReaderError) as caught:
-        read(data)
-    return caught.value.fault
+read = from_anywhere(read_archive)
+fault_of = faults_of(read)
 
 
 END = bytes(2 * BLOCK)

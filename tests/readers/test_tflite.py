@@ -4,7 +4,8 @@ import contextlib
 import importlib.util
 import io
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from dxwatchd.core.facts import Fault
 from dxwatchd.readers import tflite
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.tflite import read_model
+from tests.readers import judging
+from tests.readers.judging import Counting, faults_of
 
 GB = 1024**3
 
@@ -129,29 +132,8 @@ def promised(data: bytes) -> int:
     return read_model(io.BytesIO(data), len(data)).promised_size
 
 
-def fault_of(data: bytes) -> Fault:
-    """Why this file cannot be used."""
-    with pytest.raises(ReaderError) as caught:
-        promised(data)
-    return caught.value.fault
-
-
-def never_whole(data: bytes, cuts: Iterator[int] | range) -> None:
-    """Asserts that the file cut to any of these sizes raises or promises more than there is."""
-    for cut in cuts:
-        with contextlib.suppress(ReaderError):
-            assert promised(data[:cut]) > cut, cut
-
-
-class Counting(io.FileIO):
-    """A file that counts what is read of it."""
-
-    count = 0
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(-1 if size is None else size) or b""
-        self.count += len(data)
-        return data
+fault_of = faults_of(promised)
+never_whole = partial(judging.never_whole, promised)
 
 
 @pytest.mark.parametrize(

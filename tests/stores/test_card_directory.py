@@ -133,8 +133,8 @@ def test_a_removed_card_leaves_a_tombstone(tmp_path: Path, put: Put) -> None:
     assert _loaded(tmp_path).published().tombstones == {"one": 5}
 
 
-def test_a_card_whose_removal_was_indexed_is_deleted_at_the_next_start(tmp_path: Path, put: Put) -> None:
-    """A kill between index and deletion does not bring a removed model back."""
+def _removed_in_the_index_only(tmp_path: Path, put: Put) -> None:
+    """The state that a kill between writing the index and deleting the card leaves."""
     cards = _loaded(tmp_path)
     one = put(cards, "one")
     cards.commit()
@@ -142,6 +142,11 @@ def test_a_card_whose_removal_was_indexed_is_deleted_at_the_next_start(tmp_path:
     cards.bury(one)
     cards.commit()
     (tmp_path / "one.json").write_bytes(kept)
+
+
+def test_a_card_whose_removal_was_indexed_is_deleted_at_the_next_start(tmp_path: Path, put: Put) -> None:
+    """A kill between index and deletion does not bring a removed model back."""
+    _removed_in_the_index_only(tmp_path, put)
     again = _loaded(tmp_path)
     assert again.cards == {}
     assert not (tmp_path / "one.json").exists()
@@ -173,13 +178,7 @@ def test_a_card_under_another_ones_name_counts_as_damaged(tmp_path: Path, put: P
 
 def test_looking_changes_nothing(tmp_path: Path, put: Put) -> None:
     """What only shows the state leaves leftovers and removed cards where they are."""
-    cards = _loaded(tmp_path)
-    one = put(cards, "one")
-    cards.commit()
-    kept = (tmp_path / "one.json").read_bytes()
-    cards.bury(one)
-    cards.commit()
-    (tmp_path / "one.json").write_bytes(kept)
+    _removed_in_the_index_only(tmp_path, put)
     (tmp_path / ".writing-index.json").write_bytes(b"half")
     before = sorted(os.listdir(tmp_path))
     looking = CardDirectory(tmp_path)
