@@ -147,7 +147,7 @@ def _checked(
     name: str, place: str, file: SeenFile, expected: Expected | None, digests: Digests | None
 ) -> Checked:
     found = found_digest(expected, digests) if digests is not None else None
-    if digests is None or found is None:
+    if found is None:
         # what was never written has no digest that means anything
         git_blob = expected is not None and expected.algorithm is Algorithm.GIT_BLOB
         wanted = Wanted(place, file.stat, git_blob) if file.stat is not None and not file.hole else None
