@@ -8,12 +8,17 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from dxwatchd.card.parts import (
     Adapter,
+    Ancestor,
     Architecture,
+    Capabilities,
     Component,
     Conflict,
     Context,
+    CustomCode,
     FilePart,
-    Overrides,
+    Integrity,
+    KvCache,
+    MemoryEstimate,
     Parameters,
     Part,
     Quantization,
@@ -26,7 +31,16 @@ from dxwatchd.card.parts import (
 SCHEMA = "dxwatchd.card/v1"
 Availability = Literal["available", "drifted", "missing"]
 Change = Literal[
-    "registered", "approved_again", "drifted", "restored", "missing", "moved", "renamed", "overridden"
+    "registered",
+    "approved_again",
+    "drifted",
+    "restored",
+    "missing",
+    "moved",
+    "renamed",
+    "overridden",
+    "resolved",
+    "digested",
 ]
 
 
@@ -38,7 +52,9 @@ class Card(Part):
     says which it was; fingerprint: of the content described; approved_fingerprint: what the entry's line said
     when that content was taken; dtype: of the weights that are not quantised, in torch's spelling;
     sources: field path → where the value is from; overrides: what the manifest says instead;
-    conflicts: where the folder contradicts itself.
+    conflicts: where the folder contradicts itself; version: the publisher's own; training_objectives: what
+    it was trained for; limitations: the README's words on them; references: papers and pages that the folder
+    names; lineage: what it was made from.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -61,6 +77,8 @@ class Card(Part):
     dtype: str | None = None
     quantization: Quantization | None = None
     context: Context = Context()
+    kv_cache: KvCache = KvCache()
+    memory_estimate: MemoryEstimate = MemoryEstimate()
     tokenizer: Tokenizer = Tokenizer()
     generation_config: dict[str, JsonValue] | None = None
     library_name: str | None = None
@@ -74,14 +92,23 @@ class Card(Part):
     datasets: tuple[str, ...] = ()
     base_model: tuple[str, ...] = ()
     base_model_relation: str | None = None
+    lineage: tuple[Ancestor, ...] = ()
+    version: str | None = None
+    authors: tuple[str, ...] = ()
+    training_objectives: tuple[str, ...] = ()
+    limitations: str | None = None
+    references: tuple[str, ...] = ()
     template: str | None = None
     notes: str | None = None
     adapter: Adapter | None = None
     sentence_transformers: SentenceTransformers | None = None
     components: tuple[Component, ...] = ()
+    custom_code: CustomCode = CustomCode()
+    capabilities: Capabilities = Capabilities()
     weight_sets: tuple[WeightSetPart, ...] = ()
     files: tuple[FilePart, ...] = ()
+    integrity: Integrity = Integrity()
     sources: dict[str, str] = Field(default_factory=dict)
-    overrides: Overrides = Field(default_factory=dict)
+    overrides: dict[str, JsonValue] = Field(default_factory=dict)
     conflicts: tuple[Conflict, ...] = ()
     warnings: tuple[str, ...] = ()
