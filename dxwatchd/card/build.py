@@ -10,6 +10,9 @@ from dxwatchd.card.context import context
 from dxwatchd.card.descriptive import describe, sees, usage_type
 from dxwatchd.card.dtype import dtype
 from dxwatchd.card.gguf import gguf_architecture, gguf_context, gguf_license, gguf_tokenizer
+from dxwatchd.card.gguf_kv_cache import gguf_kv_cache
+from dxwatchd.card.kv_cache import kv_cache
+from dxwatchd.card.memory import memory_estimate
 from dxwatchd.card.overrides import apply_overrides
 from dxwatchd.card.parameters import count, main_type
 from dxwatchd.card.parts import Component, Conflict, FilePart, Statement, WeightSetPart
@@ -36,6 +39,7 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
     config = documents.get("config.json")
     sentences = sentence_transformers(documents, notes)
     gguf = model.layout is Layout.GGUF
+    file = ""
     if gguf:
         file = clean(next(iter(inputs.tensors), "") or _first_weight(model))
         shape = gguf_architecture(inputs.gguf_metadata, inputs.gguf_arrays, file, notes)
@@ -59,6 +63,23 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
     usage = usage_type(description.pipeline_tag, shape.architectures, vision=vision)
     if usage:
         notes.source("model_usage_type", usage[1])
+    parameters = count(
+        inputs.tensors,
+        packed_bits(documents, packing),
+        notes,
+        tied=shape.tie_word_embeddings,
+        model_type=shape.model_type,
+        moe=shape.moe,
+        adapter=model.kind is Kind.ADAPTER,
+    )
+    precision = (
+        None if gguf and packing else dtype(config, inputs.tensors, notes, quantised=packing is not None)
+    )
+    cache = (
+        gguf_kv_cache(inputs.gguf_metadata, inputs.gguf_arrays, shape, file, notes)
+        if gguf
+        else kv_cache(config, shape, length, precision, packing, notes)
+    )
     generation = mapping(documents.get("generation_config.json"))
     if generation:
         notes.source("generation_config", "generation_config.json")
@@ -76,20 +97,20 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         approved_fingerprint=identity.approved_fingerprint,
         model_usage_type=usage[0] if usage else None,
         architecture=shape,
-        parameters=count(
-            inputs.tensors,
-            packed_bits(documents, packing),
-            notes,
-            tied=shape.tie_word_embeddings,
-            model_type=shape.model_type,
-            moe=shape.moe,
-            adapter=model.kind is Kind.ADAPTER,
-        ),
-        dtype=None
-        if gguf and packing
-        else dtype(config, inputs.tensors, notes, quantised=packing is not None),
+        parameters=parameters,
+        dtype=precision,
         quantization=packing,
         context=length,
+        kv_cache=cache,
+        memory_estimate=memory_estimate(
+            [tensor for listed in inputs.tensors.values() for tensor in listed],
+            parameters,
+            cache,
+            length.effective,
+            notes,
+            trains=model.layout is Layout.TRANSFORMERS and model.kind is Kind.MODEL,
+            quantised=packing is not None,
+        ),
         tokenizer=words,
         generation_config={clean(key): plain(value) for key, value in list(generation.items())[:LIST_LIMIT]}
         or None,

@@ -112,3 +112,21 @@ def look_up(config: object, field: str, least: int = 1) -> Reading | None:
             if value is not None:
                 return value, pointer(*path, *way)
     return None
+
+
+def find(config: object, key: str) -> tuple[object, str] | None:
+    """What the text part, else the whole config states for `key`, of whatever type, with its source."""
+    for path, part in levels(config):
+        if part.get(key) is not None:
+            return part[key], pointer(*path, key)
+    return None
+
+
+def whole(config: object, *keys: str) -> int | None:
+    """The first positive integer that `find` gives for one of `keys`."""
+    for key in keys:
+        found = find(config, key)
+        value = integer(found[0], 1) if found else None
+        if value is not None:
+            return value
+    return None
