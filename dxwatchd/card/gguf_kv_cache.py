@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from dxwatchd.card.kv_cache import summed
 from dxwatchd.card.kv_sizes import attention_bytes, mla_bytes
-from dxwatchd.card.layers import LayerType
+from dxwatchd.card.layer_rules import LayerType
 from dxwatchd.card.parts import Architecture, KvCache, KvLayers
 from dxwatchd.card.values import INTEGER_LIMIT, Notes, integer
 

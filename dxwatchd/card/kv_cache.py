@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dxwatchd.card.config_keys import find, look_up, text_part, whole
 from dxwatchd.card.generative import is_encoder, is_encoder_decoder, is_generative
 from dxwatchd.card.kv_sizes import attention_bytes, mla_bytes, window_bytes
-from dxwatchd.card.layers import LayerType, deci_groups, layer_types, window
+from dxwatchd.card.layer_rules import LayerType, window
+from dxwatchd.card.layers import deci_groups, layer_types
 from dxwatchd.card.parts import Architecture, Context, KvCache, KvLayers, Quantization
 from dxwatchd.card.recurrent import recurrent_bytes
 from dxwatchd.card.values import INTEGER_LIMIT, Notes, at, integer

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from dxwatchd.card.parts import KvCache, MemoryEstimate, Parameters, ServingMemory, TrainingMemory
 from dxwatchd.card.sources import TensorInfo
-from dxwatchd.card.values import INTEGER_LIMIT, Notes
+from dxwatchd.card.values import INTEGER_LIMIT, Notes, clean
 
 LORA_RANK = 16
 """The rank that estimates assume: the default of TRL's command line (`lora_r`)."""
@@ -15,15 +15,8 @@ LORA_RANK = 16
 SHORT_CONTEXT, BATCH = 4096, 8
 """Tokens and sequences of the second serving estimate, beside one sequence of full length."""
 
-# fmt: off
-_LINEAR = frozenset({
-    "q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "out_proj", "gate_proj", "up_proj", "down_proj",
-    "gate_up_proj", "query_key_value", "dense_h_to_4h", "dense_4h_to_h", "fc1", "fc2", "c_attn", "c_fc",
-    "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "Wqkv", "W_pack", "wqkv", "wo", "w1", "w2",
-    "w3",
-})
-# fmt: on
-"""Last parts of the names of linear layers of attention and feed-forward blocks."""
+_NOT_LINEAR = frozenset({"gate", "router", "relative_attention_bias"})
+"""Last parts of the names of matrices in a layer that are routers or tables."""
 
 _TOWERS = re.compile(r"(^|\.)(vision|visual|audio|image)[^.]*\.")
 _FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
@@ -74,18 +67,20 @@ def full_training_memory(parameters: int) -> TrainingMemory | None:
 def lora_parameters(tensors: Iterable[TensorInfo], rank: int) -> tuple[int, tuple[str, ...]]:
     """What a LoRA adapter on every linear layer would train, and the names of these layers.
 
-    r * (d_in + d_out) for each weight of shape (d_out, d_in). Source: Hu et al. 2021 (arXiv:2106.09685),
-    section 4.1. Routed experts and the towers of other senses are left as they are.
+    r * (d_in + d_out) for each matrix of shape (d_out, d_in) in a numbered layer. Source: Hu et al. 2021
+    (arXiv:2106.09685), section 4.1. Routers, routed experts and the towers of other senses are left as they
+    are.
     """
     trained, names = 0, set()
     for tensor in tensors:
         *module, last = tensor.name.split(".")
-        if last != "weight" or not module or module[-1] not in _LINEAR or len(tensor.shape) != 2:
+        if last != "weight" or len(tensor.shape) != 2 or not any(part.isdecimal() for part in module):
             continue
-        if "experts" in module or _TOWERS.search(tensor.name) or tensor.dtype not in _FLOATS:
+        if module[-1] in _NOT_LINEAR or "experts" in module or tensor.dtype not in _FLOATS:
             continue
-        trained += rank * sum(tensor.shape)
-        names.add(module[-1])
+        if not _TOWERS.search(tensor.name):
+            trained += rank * sum(tensor.shape)
+            names.add(clean(module[-1]))
     return trained, tuple(sorted(names))
 
 

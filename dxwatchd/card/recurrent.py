@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dxwatchd.card.config_keys import find, look_up, text_part, whole
 from dxwatchd.card.kv_sizes import gated_delta_bytes, mamba2_bytes, mamba_bytes, short_conv_bytes
-from dxwatchd.card.layers import LayerType
+from dxwatchd.card.layer_rules import LayerType
 from dxwatchd.card.values import integer, text
 
 _STATE_ITEMSIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
