@@ -70,6 +70,7 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         tied=shape.tie_word_embeddings,
         model_type=shape.model_type,
         moe=shape.moe,
+        layers=shape.num_hidden_layers,
         adapter=model.kind is Kind.ADAPTER,
     )
     precision = (

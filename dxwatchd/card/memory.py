@@ -24,9 +24,7 @@ _SERVING_EXCLUDES = (
     "activations, CUDA graphs and the runtime's own memory (often 1 to 3 GiB for each GPU)",
     "copies for tensor parallelism and for speculative decoding",
 )
-_TRAINING_EXCLUDES = (
-    "activations, which grow with batch and sequence length, and all of the runtime's own memory"
-)
+_TRAINING_EXCLUDES = "in training: activations, which grow with batch size and sequence length"
 
 
 def serving_memory(

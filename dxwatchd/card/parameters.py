@@ -69,13 +69,15 @@ def count(
     tied: bool | None = None,
     model_type: str | None = None,
     moe: Moe | None = None,
+    layers: int | None = None,
     adapter: bool = False,
 ) -> Parameters:
     """Counts over one weight set; `tensors` by file.
 
     total = sum of logical(t) over all tensors that are parameters, each tied one once;
-    active = total - routed * (1 - k/E), where `routed` are the weights of all routed experts, of which each
-    layer has E and uses k for a token.
+    active = main - routed * (1 - k/E), where `main` are all but those of multi-token prediction, and `routed`
+    are the weights of all routed experts among them, of which each layer has E and uses k for a token;
+    layers: how many the model itself has (those behind them are for multi-token prediction).
     """
     listed = {tensor.name: tensor for file in tensors.values() for tensor in file}
     if not listed:
@@ -97,11 +99,14 @@ def count(
     by_dtype: Counter[str] = Counter()
     for name, logical in known.items():
         by_dtype[listed[name].dtype] += logical
-    routed = sum(logical for name, logical in known.items() if is_routed_expert(name))
+    ahead = {name for name in known if predicts_ahead(name, layers)}
+    routed = sum(logical for name, logical in known.items() if is_routed_expert(name) and name not in ahead)
+    guessing = sum(known[name] for name in ahead)
     made = Parameters(
         total=total,
-        active=active_parameters(total, routed, moe),
+        active=active_parameters(total - guessing, routed, moe),
         trainable=total if adapter else None,
+        multi_token_prediction=guessing or None,
         by_dtype={clean(dtype): logical for dtype, logical in sorted(by_dtype.items()) if logical},
         stored_elements=stored,
         bytes=size,
@@ -109,6 +114,8 @@ def count(
     )
     for field in ("total", "by_dtype", "stored_elements", "bytes", *(["trainable"] if adapter else [])):
         notes.source(f"parameters.{field}", HEADERS)
+    if guessing:
+        notes.source("parameters.multi_token_prediction", HEADERS)
     if made.active is not None:
         notes.source("parameters.active", f"derived: {HEADERS}, architecture.moe")
     return made
@@ -159,8 +166,24 @@ def is_routed_expert(name: str) -> bool:
     return "experts" in name.split(".") or "_exps." in name
 
 
+def predicts_ahead(name: str, layers: int | None) -> bool:
+    """Whether a tensor belongs to layers of multi-token prediction.
+
+    DeepSeek-V3 and its like number them on behind the model's own layers, Qwen3-Next and MiMo name them.
+    """
+    parts = name.split(".")
+    if "mtp" in parts or "mtp_layers" in parts:
+        return True
+    if layers is None or parts[:2] != ["model", "layers"] or len(parts) < 3:
+        return False
+    return parts[2].isdecimal() and len(parts[2]) < 6 and int(parts[2]) >= layers
+
+
 def active_parameters(total: int, routed: int, moe: Moe | None) -> int | None:
-    """By total - routed * (1 - k/E); None where E or k is not known or no expert's weights were found."""
+    """By total - routed * (1 - k/E), both of the model's own layers.
+
+    None where E or k is not known or no expert's weights were found.
+    """
     if moe is None or not moe.num_experts or not moe.num_experts_per_tok or not routed:
         return None
     used, rest = divmod(routed * moe.num_experts_per_tok, moe.num_experts)

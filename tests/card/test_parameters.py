@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.parameters import active_parameters, count, is_buffer, is_routed_expert, logical_elements
+from dxwatchd.card.parameters import (
+    active_parameters,
+    count,
+    is_buffer,
+    is_routed_expert,
+    logical_elements,
+    predicts_ahead,
+)
 from dxwatchd.card.parts import Moe, Parameters
 from dxwatchd.card.values import Notes
 
@@ -149,3 +156,36 @@ def test_shared_experts_are_always_active() -> None:
     assert is_routed_expert("blk.3.ffn_down_exps.weight")
     assert not is_routed_expert("model.layers.3.mlp.shared_experts.down_proj.weight")
     assert not is_routed_expert("blk.3.ffn_down_shexp.weight")
+
+
+def test_layers_of_multi_token_prediction_are_told_apart(tensor: Callable[..., Any]) -> None:
+    """DeepSeek-V3 numbers them behind its own layers; none of them works on a token by itself."""
+    tensors = [
+        tensor("model.layers.0.mlp.experts.0.up_proj.weight", "BF16", 4, 8),
+        tensor("model.layers.0.mlp.experts.1.up_proj.weight", "BF16", 4, 8),
+        tensor("model.layers.0.self_attn.o_proj.weight", "BF16", 8, 8),
+        tensor("model.layers.1.mlp.experts.0.up_proj.weight", "BF16", 4, 8),
+        tensor("model.layers.1.mlp.experts.1.up_proj.weight", "BF16", 4, 8),
+    ]
+    moe = Moe(num_experts=2, num_experts_per_tok=1)
+    made = count({"a": tensors}, lambda _: None, Notes(), moe=moe, layers=1)
+    assert (made.total, made.multi_token_prediction, made.active) == (192, 64, 64 + 32)
+    alike = count({"a": tensors}, lambda _: None, Notes(), moe=moe, layers=2)
+    assert (alike.multi_token_prediction, alike.active) == (None, 64 + 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "expected"),
+    [
+        ("mtp.layers.0.mlp.up_proj.weight", None, True),
+        ("model.mtp_layers.0.mlp.up_proj.weight", 36, True),
+        ("model.layers.61.eh_proj.weight", 61, True),
+        ("model.layers.60.mlp.up_proj.weight", 61, False),
+        ("model.layers.61.eh_proj.weight", None, False),
+        ("encoder.layers.61.weight", 12, False),
+        ("model.layers.99999999999999999999.weight", 12, False),
+    ],
+)
+def test_tensors_of_multi_token_prediction(name: str, layers: int | None, expected: bool) -> None:
+    """By their number or by their name."""
+    assert predicts_ahead(name, layers) is expected
