@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dxwatchd.card.config_keys import Path, Reading, levels, look_up, pointer, text_part
+from dxwatchd.card.class_defaults import FOLLOWS_HEADS, FOUR_TIMES_HIDDEN, config_class
+from dxwatchd.card.config_keys import (
+    ALIASES,
+    Path,
+    Reading,
+    defaulted,
+    find,
+    is_mla,
+    levels,
+    look_up,
+    mentions,
+    pointer,
+    stated,
+    text_class,
+    text_part,
+    whole,
+)
 from dxwatchd.card.parts import Architecture, Attention, Moe
 from dxwatchd.card.values import Notes, at, boolean, integer, text, texts
 
@@ -12,14 +28,12 @@ _FALCON = frozenset({"falcon", "RefinedWeb", "RefinedWebModel"})
 _DUAL_ENCODERS = frozenset(
     {"clip", "chinese_clip", "siglip", "siglip2", "altclip", "clipseg", "owlvit", "owlv2", "clap"}
 )
-# fmt: off
-_OWN_HEAD_DIM = (
-    "gemma", "vaultgemma", "qwen3", "gpt_oss", "glm", "t5", "mt5", "umt5", "longt5", "switch_transformers",
-    "pop2piano", "udop", "mamba", "zamba", "nemotron_h", "seed_oss", "helium", "ernie4_5", "reformer",
-    "mobilebert", "convbert", "funnel", "xlnet", "llama4",
-)
-# fmt: on
-"""Model types (by their beginning) whose head_dim is not hidden_size / num_attention_heads by default."""
+_OWN_HEAD_DIM = ("reformer", "mobilebert", "convbert", "funnel", "xlnet", "mamba", "zamba", "rwkv", "xlstm")
+"""Model types (by their beginning) without a key for it whose heads are no share of hidden_size."""
+_NOT_MULTI_HEAD = ("xlnet", "mamba", "rwkv", "xlstm", "recurrent_gemma", "funnel", "reformer", "mobilebert")
+"""Model types (by their beginning) without a key for them of which nothing is said on key-value heads."""
+_SOMETIMES_MOE = frozenset({"nemotron_h", "jamba", "granitemoehybrid"})
+"""Model types whose class has experts by default, and folders without any of them."""
 
 
 def architecture(config: object, notes: Notes) -> Architecture:
@@ -32,7 +46,7 @@ def architecture(config: object, notes: Notes) -> Architecture:
         notes.source("architecture.architectures", pointer("architectures"))
     plain_fields = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
     readings = {field: look_up(config, field) for field in plain_fields}
-    readings["intermediate_size"] = _intermediate_size(config)
+    readings["intermediate_size"] = _intermediate_size(config, readings["hidden_size"])
     readings["num_key_value_heads"] = _key_value_heads(config, readings["num_attention_heads"], notes)
     readings["head_dim"] = _head_dim(config, readings, notes)
     values: dict[str, int | None] = {}
@@ -56,68 +70,102 @@ def architecture(config: object, notes: Notes) -> Architecture:
     )
 
 
-def _intermediate_size(config: object) -> Reading | None:
-    found = look_up(config, "intermediate_size")
+def _intermediate_size(config: object, hidden: Reading | None) -> Reading | None:
+    found = stated(config, "intermediate_size")
     if found:
         return found
     for path, part in levels(config):
         sides = (integer(part.get("encoder_ffn_dim"), 1), integer(part.get("decoder_ffn_dim"), 1))
         if sides[0] is not None and sides[0] == sides[1]:
             return sides[0], pointer(*path, "encoder_ffn_dim")
-    return None
+    known = text_class(config)
+    if known and hidden and known.rules.get("intermediate_size") == FOUR_TIMES_HIDDEN:
+        return 4 * hidden[0], f"derived: 4 * hidden_size, as transformers {known.name}"
+    return defaulted(config, "intermediate_size")
 
 
 def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Reading | None:
+    kind = text(text_part(config)[1].get("model_type"))
+    if kind in _FALCON or kind == "gpt_bigcode":
+        return _multi_query(config, kind, heads)
     path, part = text_part(config)
-    model_type = text(part.get("model_type"))
-    stated = look_up(config, "num_key_value_heads")
-    if model_type in _FALCON and part.get("new_decoder_architecture") is not True:
-        # Without the new decoder `num_kv_heads` is not used: one shared head, or one for each query head.
-        if part.get("multi_query") is True:
-            return 1, pointer(*path, "multi_query")
-        if part.get("multi_query") is False and part.get("n_head_kv") is None:
-            return heads and (heads[0], pointer(*path, "multi_query"))
-    if model_type == "gpt_bigcode":
-        if part.get("multi_query") is True:
-            return 1, pointer(*path, "multi_query")
-        return (
-            (heads[0], pointer(*path, "multi_query")) if heads and part.get("multi_query") is False else None
-        )
     if part.get("multi_query_attention") is True:
         groups = integer(part.get("multi_query_group_num"), 1)
         if groups:
             return groups, pointer(*path, "multi_query_group_num")
+    found = stated(config, "num_key_value_heads")
     for_global = integer(part.get("num_global_key_value_heads"), 1)
-    if stated and for_global and for_global != stated[0]:
+    if found and for_global and for_global != found[0]:
         notes.warn(
             f"num_key_value_heads differs by layer type: {for_global} in layers of full attention,"
-            f" {stated[0]} in the others"
+            f" {found[0]} in the others"
         )
         return None
-    if stated is None and model_type == "whisper" and heads:
-        return heads[0], "derived: num_attention_heads, since Whisper's attention is multi-head"
-    return stated
+    return found or _heads_by_class(config, heads)
+
+
+def _multi_query(config: object, kind: str | None, heads: Reading | None) -> Reading | None:
+    """Falcon and StarCoder: one shared head, or one for each query head. Falcon's newer decoder has groups;
+    without it `num_kv_heads` is not used.
+    """
+    if kind in _FALCON:
+        newer = find(config, "new_decoder_architecture")
+        if newer and newer[0] is True:
+            return stated(config, "num_key_value_heads") or heads
+    shared = find(config, "multi_query")
+    if shared is None or not isinstance(shared[0], bool):
+        return None
+    if shared[0]:
+        return 1, shared[1]
+    if kind == "RefinedWeb" and stated(config, "num_key_value_heads"):
+        return stated(config, "num_key_value_heads")
+    return heads and (heads[0], shared[1])
+
+
+def _heads_by_class(config: object, heads: Reading | None) -> Reading | None:
+    """Where nothing is stated: the class's number, or as many as there are query heads."""
+    known = text_class(config)
+    if known is None:
+        return None
+    if known.rules.get("num_key_value_heads") == FOLLOWS_HEADS:
+        return heads and (heads[0], f"derived: num_attention_heads, as transformers {known.name}")
+    default = defaulted(config, "num_key_value_heads")
+    if default or any(alias in known.defaults for alias in ALIASES["num_key_value_heads"]):
+        return default
+    kind = text(text_part(config)[1].get("model_type")) or ""
+    if heads is None or mentions(config, *ALIASES["num_key_value_heads"]) or kind.startswith(_NOT_MULTI_HEAD):
+        return None
+    return heads[0], f"derived: num_attention_heads, since transformers {known.name} has no other key"
 
 
 def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Notes) -> Reading | None:
-    _, part = text_part(config)
-    stated = look_up(config, "head_dim")
-    if stated:
-        for_global = integer(part.get("global_head_dim"), 1)
-        if for_global and for_global != stated[0]:
-            notes.warn(
-                f"head_dim differs by layer type: {for_global} in layers of full attention,"
-                f" {stated[0]} in the others"
-            )
-            return None
-        return stated
-    hidden, heads = readings["hidden_size"], readings["num_attention_heads"]
-    kinds = (text(part.get("model_type")) or "", text(at(config, "model_type")) or "")
+    found = stated(config, "head_dim")
+    if found is None and is_mla(config):
+        return None
+    found = found or defaulted(config, "head_dim")
+    if found is None:
+        return _share_of_hidden(config, readings["hidden_size"], readings["num_attention_heads"])
+    for_global = whole(config, "global_head_dim")
+    if for_global and for_global != found[0]:
+        notes.warn(
+            f"head_dim differs by layer type: {for_global} in layers of full attention,"
+            f" {found[0]} in the others"
+        )
+        return None
+    return found
+
+
+def _share_of_hidden(config: object, hidden: Reading | None, heads: Reading | None) -> Reading | None:
+    """hidden_size / num_attention_heads, unless the class has a width of its own."""
+    known = text_class(config)
+    kinds = (text(text_part(config)[1].get("model_type")) or "", text(at(config, "model_type")) or "")
     if hidden is None or heads is None or hidden[0] % heads[0]:
         return None
-    if integer(part.get("kv_lora_rank"), 1) or any(kind.startswith(_OWN_HEAD_DIM) for kind in kinds):
+    if any(kind.startswith(_OWN_HEAD_DIM) for kind in kinds):
         return None
-    if hidden[1].rpartition("/")[0] != heads[1].rpartition("/")[0]:
+    if known and any(alias in known.defaults for alias in ALIASES["head_dim"]):
+        return None
+    if not known and hidden[1].rpartition("/")[0] != heads[1].rpartition("/")[0]:
         return None  # one of the whole, one of a part
     return hidden[0] // heads[0], "derived: hidden_size / num_attention_heads"
 
@@ -132,32 +180,39 @@ def _tied(config: object, notes: Notes) -> bool | None:
         if value is not None:
             notes.source("architecture.tie_word_embeddings", pointer(*way, "tie_word_embeddings"))
             return value
-    return None
+    known = config_class(text(at(config, "model_type")))
+    default = boolean(known.defaults.get("tie_word_embeddings")) if known else None
+    if known and default is not None:
+        notes.source("architecture.tie_word_embeddings", known.source)
+    return default
 
 
 def _attention(config: object, values: Mapping[str, int | None], notes: Notes) -> Attention:
     path, part = text_part(config)
     kind = None
     heads, shared = values["num_attention_heads"], values["num_key_value_heads"]
-    if integer(part.get("kv_lora_rank"), 1) and part.get("use_mla") is not False:
+    if is_mla(config):
         kind = "mla"
-        notes.source("architecture.attention.type", pointer(*path, "kv_lora_rank"))
+        notes.source("architecture.attention.type", "derived: kv_lora_rank")
     elif heads and shared and heads >= shared:
         kind = "mha" if shared == heads else "mqa" if shared == 1 else "gqa"
         notes.source("architecture.attention.type", "derived: num_attention_heads, num_key_value_heads")
-    window = None if part.get("use_sliding_window") is False else integer(part.get("sliding_window"), 1)
-    if window:
-        notes.source("architecture.attention.sliding_window", pointer(*path, "sliding_window"))
+    used = find(config, "use_sliding_window")
+    window = None if used and used[0] is False else find(config, "sliding_window")
+    size = integer(window[0], 1) if window else None
+    if window and size:
+        notes.source("architecture.attention.sliding_window", window[1])
     listed = part.get("layer_types")
     layers: tuple[str, ...] = ()
     if isinstance(listed, list) and len(listed) <= 1024 and all(text(item, 40) for item in listed):
         layers = tuple(text(item, 40) or "" for item in listed)
         notes.source("architecture.attention.layer_types", pointer(*path, "layer_types"))
-    return Attention(type=kind, sliding_window=window, layer_types=layers)
+    return Attention(type=kind, sliding_window=size, layer_types=layers)
 
 
 def _moe(config: object, notes: Notes) -> Moe | None:
-    experts = look_up(config, "num_experts", least=2)
+    sometimes = text(text_part(config)[1].get("model_type")) in _SOMETIMES_MOE
+    experts = (stated if sometimes else look_up)(config, "num_experts", 2)
     if experts is None:
         return None
     fields = ("num_experts_per_tok", "num_shared_experts", "moe_intermediate_size")

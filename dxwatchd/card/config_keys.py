@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from dxwatchd.card.values import at, integer, mapping
+from dxwatchd.card.class_defaults import ConfigClass, config_class
+from dxwatchd.card.values import at, integer, mapping, text
 
 CONFIG = "config.json"
 
@@ -103,10 +104,31 @@ def levels(config: object) -> Iterator[tuple[Path, Mapping[str, object]]]:
         yield (), mapping(config)
 
 
+def text_class(config: object) -> ConfigClass | None:
+    """The class of the text part in transformers: by its model type, else by what its parent gives it."""
+    path, part = text_part(config)
+    return config_class(text(part.get("model_type"), 64) or _given_type(config, path))
+
+
+def _given_type(config: object, path: Path) -> str | None:
+    """The model type that the classes above give the part at `path`."""
+    kind = None
+    for depth, key in enumerate(path):
+        parent = text(at(config, *path[:depth], "model_type"), 64) or kind
+        above = config_class(parent)
+        kind = above.parts.get(key) if above else None
+    return kind
+
+
 def look_up(config: object, field: str, least: int = 1) -> Reading | None:
+    """The integer that a config states for `field` under any of its names, else its class's default."""
+    return stated(config, field, least) or defaulted(config, field, least)
+
+
+def stated(config: object, field: str, least: int = 1) -> Reading | None:
     """The integer that a config states for `field` under any of its names, with its source."""
     for path, part in levels(config):
-        for alias in ALIASES[field]:
+        for alias in names(config, field):
             way = tuple(alias.split("/"))
             value = integer(at(part, *way), least)
             if value is not None:
@@ -114,12 +136,50 @@ def look_up(config: object, field: str, least: int = 1) -> Reading | None:
     return None
 
 
+def names(config: object, field: str) -> tuple[str, ...]:
+    """The keys that a config may have for `field`: the general ones, then its class's own."""
+    known = text_class(config)
+    own = known.names.get(field) if known else None
+    return ALIASES[field] if own is None or own in ALIASES[field] else (*ALIASES[field], own)
+
+
+def defaulted(config: object, field: str, least: int = 1) -> Reading | None:
+    """The class's default for `field`; None where the config has the field at all, if only as null."""
+    known = text_class(config)
+    aliases = names(config, field)
+    if known is None or mentions(config, *aliases):
+        return None
+    for alias in aliases:
+        value = integer(known.defaults.get(alias), least)
+        if value is not None:
+            return value, known.source
+    return None
+
+
+def mentions(config: object, *keys: str) -> bool:
+    """Whether the text part or the whole config has one of `keys`, whatever its value."""
+    return any(
+        way[-1] in mapping(at(part, *way[:-1]))
+        for _, part in levels(config)
+        for way in (key.split("/") for key in keys)
+    )
+
+
 def find(config: object, key: str) -> tuple[object, str] | None:
-    """What the text part, else the whole config states for `key`, of whatever type, with its source."""
+    """What the text part, else the whole config states for `key`, of whatever type, else its class's default.
+
+    With its source. What is stated as null has no default.
+    """
     for path, part in levels(config):
         if part.get(key) is not None:
             return part[key], pointer(*path, key)
-    return None
+    known = text_class(config)
+    if known is None or mentions(config, key):
+        return None
+    if key in known.patterns:
+        return list(known.patterns[key]), known.source
+    value = known.defaults.get(key)
+    return None if value is None else (value, known.source)
 
 
 def whole(config: object, *keys: str) -> int | None:
@@ -130,3 +190,8 @@ def whole(config: object, *keys: str) -> int | None:
         if value is not None:
             return value
     return None
+
+
+def is_mla(config: object) -> bool:
+    """Whether attention keeps one compressed vector for all heads (multi-head latent attention)."""
+    return bool(whole(config, "kv_lora_rank")) and text_part(config)[1].get("use_mla") is not False

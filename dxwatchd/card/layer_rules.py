@@ -45,7 +45,7 @@ _ODD = (
     "block_types", "compress_ratios", "compress_ratio", "conv1d_width", "lru_width", "rescale_every",
     "ssm_cfg", "time_step_rank", "use_cla", "state_size", "mamba_d_state", "ssm_state_size",
     "linear_num_value_heads", "mamba_num_heads", "rwkv_version", "slstm_at", "retention_heads",
-    "linear_attn_config", "attention_window_size",
+    "linear_attn_config", "attention_window_size", "block_configs",
 )  # fmt: skip
 """Keys of networks whose layers remember in another way than a rule of this module knows."""
 
@@ -231,8 +231,8 @@ def _plain(config: object, layers: int) -> Layers | None:
 
 
 def _knows_only_attention(config: object) -> bool:
-    part = text_part(config)[1]
-    return not any(part.get(key) not in (None, False) for key in _ODD)
+    found = (find(config, key) for key in _ODD)
+    return not any(one and one[0] not in (None, False) for one in found)
 
 
 RULES: Sequence[Callable[[object, int], Layers | None]] = (
