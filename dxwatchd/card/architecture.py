@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dxwatchd.card.attention import attention
 from dxwatchd.card.class_defaults import FOLLOWS_HEADS, FOUR_TIMES_HIDDEN, config_class
 from dxwatchd.card.config_keys import (
     ALIASES,
@@ -21,7 +22,7 @@ from dxwatchd.card.config_keys import (
     text_part,
     whole,
 )
-from dxwatchd.card.parts import Architecture, Attention, Moe
+from dxwatchd.card.parts import Architecture, Moe
 from dxwatchd.card.values import Notes, at, boolean, integer, text, texts
 
 _FALCON = frozenset({"falcon", "RefinedWeb", "RefinedWebModel"})
@@ -58,7 +59,7 @@ def architecture(config: object, notes: Notes) -> Architecture:
         model_type=model_type,
         architectures=architectures,
         tie_word_embeddings=_tied(config, notes),
-        attention=_attention(config, values, notes),
+        attention=attention(config, values, notes),
         moe=_moe(config, notes),
         hidden_size=values["hidden_size"],
         intermediate_size=values["intermediate_size"],
@@ -185,29 +186,6 @@ def _tied(config: object, notes: Notes) -> bool | None:
     if known and default is not None:
         notes.source("architecture.tie_word_embeddings", known.source)
     return default
-
-
-def _attention(config: object, values: Mapping[str, int | None], notes: Notes) -> Attention:
-    path, part = text_part(config)
-    kind = None
-    heads, shared = values["num_attention_heads"], values["num_key_value_heads"]
-    if is_mla(config):
-        kind = "mla"
-        notes.source("architecture.attention.type", "derived: kv_lora_rank")
-    elif heads and shared and heads >= shared:
-        kind = "mha" if shared == heads else "mqa" if shared == 1 else "gqa"
-        notes.source("architecture.attention.type", "derived: num_attention_heads, num_key_value_heads")
-    used = find(config, "use_sliding_window")
-    window = None if used and used[0] is False else find(config, "sliding_window")
-    size = integer(window[0], 1) if window else None
-    if window and size:
-        notes.source("architecture.attention.sliding_window", window[1])
-    listed = part.get("layer_types")
-    layers: tuple[str, ...] = ()
-    if isinstance(listed, list) and len(listed) <= 1024 and all(text(item, 40) for item in listed):
-        layers = tuple(text(item, 40) or "" for item in listed)
-        notes.source("architecture.attention.layer_types", pointer(*path, "layer_types"))
-    return Attention(type=kind, sliding_window=size, layer_types=layers)
 
 
 def _moe(config: object, notes: Notes) -> Moe | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dxwatchd.card.config_keys import levels, pointer, text_part
+from dxwatchd.card.config_keys import levels, mentions, pointer, text_class, text_part
 from dxwatchd.card.parts import Context
 from dxwatchd.card.values import INTEGER_LIMIT, Notes, at, integer, mapping, number, text
 
@@ -40,6 +40,13 @@ def declared_context(config: object) -> tuple[int, str] | None:
             value = integer(part.get(key), 1)
             if value is not None and value < UNSET:
                 return value, pointer(*path, key)
+    known = text_class(config)
+    if known is None or mentions(config, *CANDIDATES):
+        return None
+    for key in CANDIDATES:
+        value = integer(known.defaults.get(key), 1)
+        if value is not None:
+            return value, known.source
     return None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from dxwatchd.card.config_keys import find, look_up, text_part, whole
 from dxwatchd.card.generative import is_encoder, is_encoder_decoder, is_generative
+from dxwatchd.card.head_sizes import head_sizes
 from dxwatchd.card.kv_sizes import attention_bytes, mla_bytes, window_bytes
 from dxwatchd.card.layer_rules import LayerType, window
 from dxwatchd.card.layers import deci_groups, layer_types
@@ -124,25 +125,8 @@ def _token_bytes(
     if shape.attention.type == "mla":
         rank, rope = whole(config, "kv_lora_rank"), whole(config, "qk_rope_head_dim")
         return mla_bytes(rank, rope, itemsize) if rank and rope else None
-    heads = look_up(config, "num_key_value_heads")
-    width = look_up(config, "head_dim")
-    key_value_heads = shape.num_key_value_heads or (heads[0] if heads else None)
-    key_dim = whole(config, "attention_head_dim") or shape.head_dim or (width[0] if width else None)
-    if kind is LayerType.SLIDING:
-        key_value_heads = whole(config, "swa_num_key_value_heads") or key_value_heads
-        key_dim = whole(config, "swa_head_dim") or key_dim
-        value_dim = whole(config, "swa_v_head_dim") or whole(config, "v_head_dim") or key_dim
-    else:
-        mixed = LayerType.SLIDING in types
-        wide = whole(config, "global_head_dim") if mixed else None
-        own = find(config, "attention_k_eq_v")
-        if mixed and own and own[0] is True:
-            key_value_heads = whole(config, "num_global_key_value_heads") or key_value_heads
-        key_dim = wide or key_dim
-        value_dim = (None if wide else whole(config, "v_head_dim")) or key_dim
-    if key_value_heads is None or key_dim is None or value_dim is None:
-        return None
-    return attention_bytes(key_value_heads, key_dim, value_dim, itemsize)
+    sizes = head_sizes(config, shape.num_key_value_heads, shape.head_dim, types, kind)
+    return attention_bytes(*sizes, itemsize) if sizes else None
 
 
 def _deci(blocks: list[int | None], shape: Architecture, dtype: str, notes: Notes) -> KvCache:

@@ -6,7 +6,7 @@ Field names are the field's own (Hugging Face configs, PEFT, GGUF), so that a co
 from __future__ import annotations
 
 from dxwatchd.card.parts.adapter import Adapter
-from dxwatchd.card.parts.architecture import Architecture, Attention, Moe
+from dxwatchd.card.parts.architecture import Architecture, Attention, LayerHeads, Moe
 from dxwatchd.card.parts.capabilities import Capabilities
 from dxwatchd.card.parts.common import Count, Part, Size
 from dxwatchd.card.parts.components import Component
@@ -40,6 +40,7 @@ __all__ = [
     "Integrity",
     "KvCache",
     "KvLayers",
+    "LayerHeads",
     "MemoryEstimate",
     "Moe",
     "Parameters",
