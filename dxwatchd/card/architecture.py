@@ -37,8 +37,11 @@ _SOMETIMES_MOE = frozenset({"nemotron_h", "jamba", "granitemoehybrid"})
 """Model types whose class has experts by default, and folders without any of them."""
 
 
-def architecture(config: object, notes: Notes) -> Architecture:
-    """The architecture that a config.json states; sources and what is odd go to `notes`."""
+def architecture(config: object, notes: Notes, by_shape: Mapping[str, Reading] | None = None) -> Architecture:
+    """The architecture that a config.json states; sources and what is odd go to `notes`.
+
+    by_shape: what the tensors' shapes tell, which prevails over the class's defaults.
+    """
     model_type = text(at(config, "model_type"))
     architectures = texts(at(config, "architectures"), count=8)
     if model_type:
@@ -46,7 +49,10 @@ def architecture(config: object, notes: Notes) -> Architecture:
     if architectures:
         notes.source("architecture.architectures", pointer("architectures"))
     plain_fields = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
-    readings = {field: look_up(config, field) for field in plain_fields}
+    told = by_shape or {}
+    readings = {
+        field: stated(config, field) or told.get(field) or defaulted(config, field) for field in plain_fields
+    }
     readings["intermediate_size"] = _intermediate_size(config, readings["hidden_size"])
     readings["num_key_value_heads"] = _key_value_heads(config, readings["num_attention_heads"], notes)
     readings["head_dim"] = _head_dim(config, readings, notes)

@@ -19,6 +19,7 @@ from dxwatchd.card.parts import Component, Conflict, FilePart, Statement, Weight
 from dxwatchd.card.quantization import gguf_quantization, packed_bits, quantization
 from dxwatchd.card.schema import Availability, Card, Change
 from dxwatchd.card.sentence_transformers import sentence_transformers
+from dxwatchd.card.shapes import embedding_sizes, note_conflicts
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.card.tokenizer import tokenizer
 from dxwatchd.card.values import LIST_LIMIT, Notes, clean, mapping, plain, text
@@ -50,7 +51,8 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         packing = gguf_quantization(file_type, stored, f"{file}#general.file_type", notes)
         stated_license = gguf_license(inputs.gguf_metadata, file)
     else:
-        shape = architecture(config, notes)
+        shape = architecture(config, notes, embedding_sizes(inputs.tensors))
+        note_conflicts(shape, inputs.tensors, notes)
         words = tokenizer(documents, inputs.texts, notes)
         max_seq_length = sentences.max_seq_length if sentences else None
         length = context(config, words.model_max_length, max_seq_length, notes)

@@ -34,6 +34,7 @@ _WORDS: Mapping[str, LayerType] = {
     **{kind.value: kind for kind in LayerType},
     "attention": LayerType.FULL,
     "global": LayerType.FULL,
+    "indexed_attention": LayerType.FULL,  # it looks at few tokens, and keeps all
     "local": LayerType.SLIDING,
     "mlp": LayerType.NONE,
     "moe": LayerType.NONE,
