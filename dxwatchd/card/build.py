@@ -51,8 +51,9 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         packing = gguf_quantization(file_type, stored, f"{file}#general.file_type", notes)
         stated_license = gguf_license(inputs.gguf_metadata, file)
     else:
-        shape = architecture(config, notes, embedding_sizes(inputs.tensors))
-        note_conflicts(shape, inputs.tensors, notes)
+        by_shape = embedding_sizes(inputs.tensors)
+        shape = architecture(config, notes, by_shape)
+        note_conflicts(shape, by_shape, notes)
         words = tokenizer(documents, inputs.texts, notes)
         max_seq_length = sentences.max_seq_length if sentences else None
         length = context(config, words.model_max_length, max_seq_length, notes)

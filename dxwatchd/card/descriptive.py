@@ -91,7 +91,7 @@ def sees(config: object, tensor_names: Iterable[str]) -> bool:
     """Whether a model takes images: by the keys of its config, or by the names of its modules."""
     if any(str(key).startswith(_VISION_KEYS) for key in mapping(config)):
         return True
-    return any(part.startswith(_VISION_MODULES) for name in tensor_names for part in name.split("."))
+    return any(f".{word}" in f".{name}" for name in tensor_names for word in _VISION_MODULES)
 
 
 def usage_type(

@@ -33,13 +33,13 @@ The last three are Gemma-4's; `e_score_correction_bias` is DeepSeek-V3's, whose 
 """
 # fmt: on
 _EMBEDDINGS = (
-    "embed_tokens.weight",
-    "wte.weight",
-    "shared.weight",
-    "word_embeddings.weight",
-    "embed_in.weight",
+    ".embed_tokens.weight",
+    ".wte.weight",
+    ".shared.weight",
+    ".word_embeddings.weight",
+    ".embed_in.weight",
 )
-_HEADS = ("lm_head.weight", "embed_out.weight")
+_HEADS = (".lm_head.weight", ".embed_out.weight")
 _TIED_BY_CLASS = frozenset({"gpt2", "gpt_bigcode"})
 """Model types whose output layer is the embedding unless the config says otherwise."""
 
@@ -234,7 +234,7 @@ def _copies(listed: Mapping[str, TensorInfo], model_type: str | None, *, tied: b
 
 
 def _ending(names: Iterable[str], ends: tuple[str, ...]) -> list[str]:
-    return [name for name in names if any(name == end or name.endswith(f".{end}") for end in ends)]
+    return [name for name in names if f".{name}".endswith(ends)]
 
 
 def _problem(odd: Sequence[str], largest: int) -> str | None:

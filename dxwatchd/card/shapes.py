@@ -12,8 +12,10 @@ from dxwatchd.card.values import Notes, clean
 
 Tensors = Mapping[str, Sequence[TensorInfo]]
 
-_EMBEDDINGS = ("embed_tokens.weight", "tok_embeddings.weight", "wte.weight", "word_embeddings.weight",
-               "embed_in.weight", "embeddings.weight", "shared.weight")  # fmt: skip
+_EMBEDDINGS = (
+    ".embed_tokens.weight", ".tok_embeddings.weight", ".wte.weight", ".word_embeddings.weight",
+    ".embed_in.weight", ".embeddings.weight", ".shared.weight",
+)  # fmt: skip
 """Ends of the names of a text model's table of tokens, of shape (vocab_size, hidden_size)."""
 
 
@@ -33,17 +35,20 @@ def embedding_sizes(tensors: Tensors) -> dict[str, Reading]:
     return {"vocab_size": (rows, source), "hidden_size": (width, source)}
 
 
-def note_conflicts(shape: Architecture, tensors: Tensors, notes: Notes) -> None:
+def note_conflicts(shape: Architecture, by_shape: Mapping[str, Reading], notes: Notes) -> None:
     """A vocabulary of more tokens than the table has rows: some have no embedding."""
-    found = embedding_sizes(tensors).get("vocab_size")
+    found = by_shape.get("vocab_size")
     stated = notes.sources.get("architecture.vocab_size", "")
-    if found and shape.vocab_size and shape.vocab_size > found[0] and stated != found[1]:
+    if found and shape.vocab_size and shape.vocab_size > found[0]:
         notes.conflict("architecture.vocab_size", (stated, shape.vocab_size), (found[1], found[0]))
 
 
 def _embeddings(tensors: Tensors) -> Iterator[tuple[str, TensorInfo]]:
     for file, listed in tensors.items():
         for tensor in listed:
-            named = any(tensor.name == end or tensor.name.endswith(f".{end}") for end in _EMBEDDINGS)
-            if named and len(tensor.shape) == 2 and min(tensor.shape) > 0 and tensor.dtype in FLOATS:
+            if f".{tensor.name}".endswith(_EMBEDDINGS) and _is_table(tensor):
                 yield file, tensor
+
+
+def _is_table(tensor: TensorInfo) -> bool:
+    return len(tensor.shape) == 2 and min(tensor.shape) > 0 and tensor.dtype in FLOATS

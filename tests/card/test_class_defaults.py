@@ -171,7 +171,7 @@ def test_more_tokens_than_rows_is_a_conflict(tensor: Callable[..., Any]) -> None
     for vocabulary, conflicts in ((90, 0), (100, 0), (101, 1)):
         notes = Notes()
         shape = architecture({"vocab_size": vocabulary}, notes)
-        note_conflicts(shape, tensors, notes)
+        note_conflicts(shape, embedding_sizes(tensors), notes)
         assert len(notes.conflicts) == conflicts
 
 
