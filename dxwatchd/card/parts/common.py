@@ -11,6 +11,10 @@ Size = Annotated[int, Field(ge=1, lt=2**63)]
 
 
 class Part(BaseModel):
-    """What all parts share: they do not change, know all their keys and take no value of another type."""
+    """What all parts share: they do not change and take no value of another type.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    Keys that this version does not know are passed over: a later release of the same schema may have added
+    them, and whoever reads its cards with this one is not to fail.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
