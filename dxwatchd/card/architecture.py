@@ -23,6 +23,7 @@ from dxwatchd.card.config_keys import (
     whole,
 )
 from dxwatchd.card.parts import Architecture, Moe
+from dxwatchd.card.per_layer import differing
 from dxwatchd.card.values import Notes, at, boolean, integer, text, texts
 
 _FALCON = frozenset({"falcon", "RefinedWeb", "RefinedWebModel"})
@@ -56,6 +57,9 @@ def architecture(config: object, notes: Notes, by_shape: Mapping[str, Reading] |
     readings["intermediate_size"] = _intermediate_size(config, readings["hidden_size"])
     readings["num_key_value_heads"] = _key_value_heads(config, readings["num_attention_heads"], notes)
     readings["head_dim"] = _head_dim(config, readings, notes)
+    for field, other in differing(config, readings).items():
+        notes.warn(f"{field} differs by layer: {other} in some, as per_layer_config states")
+        readings[field] = None
     values: dict[str, int | None] = {}
     for field, reading in readings.items():
         values[field] = reading[0] if reading else None

@@ -9,6 +9,7 @@ from dxwatchd.card.head_sizes import head_sizes
 from dxwatchd.card.layer_rules import MOST_LAYERS, LayerType
 from dxwatchd.card.layers import layer_types
 from dxwatchd.card.parts import Attention, LayerHeads
+from dxwatchd.card.per_layer import differing
 from dxwatchd.card.values import Notes, integer, text
 
 _LATENT = ("kv_lora_rank", "q_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
@@ -28,11 +29,9 @@ def attention(config: object, values: Mapping[str, int | None], notes: Notes) ->
     """The attention of a config.json. values: of the card's architecture, by field."""
     kind = _kind(config, values, notes)
     layers, types = _layer_types(config, values["num_hidden_layers"], notes)
-    used = find(config, "use_sliding_window")
-    off = used is not None and used[0] is False
     return Attention(
         type=kind,
-        sliding_window=None if off else _size(config, "sliding_window", "sliding_window", notes),
+        sliding_window=_window(config, notes),
         chunk_size=_size(config, "attention_chunk_size", "chunk_size", notes) if _chunks(layers) else None,
         layer_types=layers,
         by_layer_type=_by_layer_type(config, values, types, notes),
@@ -50,6 +49,19 @@ def _kind(config: object, values: Mapping[str, int | None], notes: Notes) -> str
         return None
     notes.source("architecture.attention.type", "derived: num_attention_heads, num_key_value_heads")
     return "mha" if shared == heads else "mqa" if shared == 1 else "gqa"
+
+
+def _window(config: object, notes: Notes) -> int | None:
+    used = find(config, "use_sliding_window")
+    found = find(config, "sliding_window")
+    size = integer(found[0], 1) if found else None
+    if (used and used[0] is False) or found is None or size is None:
+        return None
+    if differing(config, {"sliding_window": (size, "")}):
+        notes.warn("sliding_window differs by layer, as per_layer_config states")
+        return None
+    notes.source("architecture.attention.sliding_window", found[1])
+    return size
 
 
 def _size(config: object, key: str, field: str, notes: Notes) -> int | None:

@@ -12,6 +12,7 @@ from dxwatchd.card.kv_sizes import attention_bytes, mla_bytes, window_bytes
 from dxwatchd.card.layer_rules import LayerType, window
 from dxwatchd.card.layers import deci_groups, layer_types
 from dxwatchd.card.parts import Architecture, Context, KvCache, KvLayers, Quantization
+from dxwatchd.card.per_layer import own_sizes, with_sizes
 from dxwatchd.card.recurrent import recurrent_bytes
 from dxwatchd.card.values import INTEGER_LIMIT, Notes, at, integer
 
@@ -85,26 +86,39 @@ def _groups(
     config: object, shape: Architecture, types: tuple[LayerType, ...], itemsize: int
 ) -> list[KvLayers] | None:
     """The layers by type, in the order of their first appearance; None where a size is not told."""
-    groups = []
-    for kind, layers in Counter(types).items():
+    groups: list[KvLayers] = []
+    own = own_sizes(config)
+    alike = Counter((kind, own.get(number, ())) for number, kind in enumerate(types))
+    for (kind, sizes), layers in alike.items():
         if kind in (LayerType.NONE, LayerType.CROSS):
             continue
-        token = _token_bytes(config, shape, types, kind, itemsize) if kind in _ATTENDING else 0
-        state = recurrent_bytes(config, kind, itemsize)
-        if token is None or state is None:
+        group = _group(with_sizes(config, sizes), shape, types, kind, itemsize, layers)
+        if group is None or (kind is LayerType.FULL and "sliding_window" in dict(sizes)):
             return None
-        limit = _limit(config, kind)
-        if limit == 0:
-            return None
-        constant = window_bytes(token, limit) if limit else 0
-        growing = 0 if limit else token
-        total = (growing * layers, (constant + state) * layers)
-        if max(total) >= INTEGER_LIMIT:
-            return None
-        groups.append(
-            KvLayers(layer_type=kind.value, layers=layers, bytes_per_token=total[0], constant_bytes=total[1])
-        )
+        groups.append(group)
     return groups
+
+
+def _group(
+    config: object,
+    shape: Architecture,
+    types: tuple[LayerType, ...],
+    kind: LayerType,
+    itemsize: int,
+    layers: int,
+) -> KvLayers | None:
+    """`layers` layers of one type and of the same sizes."""
+    token = _token_bytes(config, shape, types, kind, itemsize) if kind in _ATTENDING else 0
+    state = recurrent_bytes(config, kind, itemsize)
+    limit = _limit(config, kind)
+    if token is None or state is None or limit == 0:
+        return None
+    constant = window_bytes(token, limit) if limit else 0
+    growing = 0 if limit else token
+    total = (growing * layers, (constant + state) * layers)
+    if max(total) >= INTEGER_LIMIT:
+        return None
+    return KvLayers(layer_type=kind.value, layers=layers, bytes_per_token=total[0], constant_bytes=total[1])
 
 
 def _limit(config: object, kind: LayerType) -> int | None:
