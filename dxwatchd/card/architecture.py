@@ -150,12 +150,14 @@ def _heads_by_class(config: object, heads: Reading | None) -> Reading | None:
 
 
 def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Notes) -> Reading | None:
-    found = stated(config, "head_dim")
+    found, heads = stated(config, "head_dim"), readings["num_attention_heads"]
+    if found and heads and _level(heads).startswith(f"{_level(found)}/"):
+        found = None  # the whole's is that of another part: the text part states its heads itself
     if found is None and is_mla(config):
         return None
     found = found or defaulted(config, "head_dim")
     if found is None:
-        return _share_of_hidden(config, readings["hidden_size"], readings["num_attention_heads"])
+        return _share_of_hidden(config, readings["hidden_size"], heads)
     for_global = whole(config, "global_head_dim")
     if for_global and for_global != found[0]:
         notes.warn(
@@ -176,9 +178,14 @@ def _share_of_hidden(config: object, hidden: Reading | None, heads: Reading | No
         return None
     if known and any(alias in known.defaults for alias in ALIASES["head_dim"]):
         return None
-    if not known and hidden[1].rpartition("/")[0] != heads[1].rpartition("/")[0]:
+    if not known and _level(hidden) != _level(heads):
         return None  # one of the whole, one of a part
     return hidden[0] // heads[0], "derived: hidden_size / num_attention_heads"
+
+
+def _level(reading: Reading) -> str:
+    """Where a value stands: the way to the object that holds it."""
+    return reading[1].rpartition("/")[0]
 
 
 def _tied(config: object, notes: Notes) -> bool | None:

@@ -1,0 +1,26 @@
+"""Single values of config.json files that were once read wrongly, each with what its class makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dxwatchd.card.architecture import architecture
+from dxwatchd.card.values import Notes
+
+_SIZES = {"hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3}
+
+
+@pytest.mark.parametrize(
+    ("config", "field", "value"),
+    [
+        pytest.param({"head_dim": 1280, "text_config": {"model_type": "qwen2", **_SIZES}}, "head_dim", 48,
+                     id="MusicFlamingo's own head_dim is that of its audio part"),
+        pytest.param({"head_dim": 64, "text_config": {"model_type": "persimmon"}, **_SIZES}, "head_dim", 64,
+                     id="a text part that names its kind only"),
+    ],
+)  # fmt: skip
+def test_value_of_an_odd_config(config: dict[str, Any], field: str, value: object) -> None:
+    """The value that the modelling code uses, or null where the file does not say it."""
+    assert getattr(architecture(config, Notes()), field) == value
