@@ -19,6 +19,10 @@ _SIZES = {"hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3}
                      id="MusicFlamingo's own head_dim is that of its audio part"),
         pytest.param({"head_dim": 64, "text_config": {"model_type": "persimmon"}, **_SIZES}, "head_dim", 64,
                      id="a text part that names its kind only"),
+        pytest.param({"model_type": "zamba2", "kv_channels": 48, "attention_head_dim": 96, **_SIZES},
+                     "head_dim", 96, id="Zamba2 attends with heads of twice the width"),
+        pytest.param({"model_type": "zamba2", "kv_channels": 48, **_SIZES}, "head_dim", None,
+                     id="Zamba2 without that width"),
     ],
 )  # fmt: skip
 def test_value_of_an_odd_config(config: dict[str, Any], field: str, value: object) -> None:
