@@ -40,6 +40,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "n_layers",
         "num_layers",
         "encoder_layers",
+        "num_encoder_layers",
         "num_decoder_layers",
         "decoder_layers",
     ),

@@ -23,6 +23,10 @@ _SIZES = {"hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3}
                      "head_dim", 96, id="Zamba2 attends with heads of twice the width"),
         pytest.param({"model_type": "zamba2", "kv_channels": 48, **_SIZES}, "head_dim", None,
                      id="Zamba2 without that width"),
+        pytest.param({"model_type": "prophetnet", "num_encoder_layers": 12, "num_decoder_layers": 2},
+                     "num_hidden_layers", 12, id="ProphetNet is counted by its encoder, as BART is"),
+        pytest.param({"model_type": "t5", "num_layers": 12, "num_decoder_layers": 2},
+                     "num_hidden_layers", 12, id="T5 is counted by its encoder"),
     ],
 )  # fmt: skip
 def test_value_of_an_odd_config(config: dict[str, Any], field: str, value: object) -> None:
