@@ -27,6 +27,10 @@ _SIZES = {"hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3}
                      "num_hidden_layers", 12, id="ProphetNet is counted by its encoder, as BART is"),
         pytest.param({"model_type": "t5", "num_layers": 12, "num_decoder_layers": 2},
                      "num_hidden_layers", 12, id="T5 is counted by its encoder"),
+        pytest.param({"model_type": "mamba2", "num_heads": 128, "head_dim": 64}, "num_attention_heads", None,
+                     id="Mamba-2 has no attention"),
+        pytest.param({"model_type": "mamba2", "num_heads": 128, "head_dim": 64}, "head_dim", None,
+                     id="the heads of Mamba-2 are those of its state"),
     ],
 )  # fmt: skip
 def test_value_of_an_odd_config(config: dict[str, Any], field: str, value: object) -> None:
