@@ -24,7 +24,7 @@ TEXT_PARTS: tuple[Path, ...] = (
 """Where configs of several parts keep their language model, in the order in which they are asked."""
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    "hidden_size": ("hidden_size", "n_embd", "n_embed", "d_model"),
+    "hidden_size": ("hidden_size", "n_embd", "n_embed", "d_model", "dim"),
     "intermediate_size": (
         "intermediate_size",
         "n_inner",
@@ -50,7 +50,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "n_heads",
         "num_heads",
         "encoder_attention_heads",
+        "num_encoder_attention_heads",
         "decoder_attention_heads",
+        "attention_heads",
     ),
     "num_key_value_heads": (
         "num_key_value_heads",
@@ -73,12 +75,13 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "experts_per_token",
         "num_experts_per_token",
         "moe_top_k",
+        "moe_topk",
         "moe_k",
         "top_k_experts",
         "ffn_config/moe_top_k",
     ),
     "num_shared_experts": ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"),
-    "moe_intermediate_size": ("moe_intermediate_size",),
+    "moe_intermediate_size": ("moe_intermediate_size", "expert_ffn_hidden_size"),
 }
 """The names that configs use for one thing, first the one that prevails; "/" leads into an object."""
 

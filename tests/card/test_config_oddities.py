@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dxwatchd.card.architecture import architecture
+from dxwatchd.card.parts import Moe
 from dxwatchd.card.values import Notes
 
 _SIZES = {"hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3}
@@ -31,6 +32,14 @@ _SIZES = {"hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3}
                      id="Mamba-2 has no attention"),
         pytest.param({"model_type": "mamba2", "num_heads": 128, "head_dim": 64}, "head_dim", None,
                      id="the heads of Mamba-2 are those of its state"),
+        pytest.param({"model_type": "distilbert", "dim": 768}, "hidden_size", 768, id="DistilBERT"),
+        pytest.param({"model_type": "xglm", "attention_heads": 16}, "num_attention_heads", 16, id="XGLM"),
+        pytest.param({"num_encoder_attention_heads": 16, "num_decoder_attention_heads": 8},
+                     "num_attention_heads", 16, id="ProphetNet's heads"),
+        pytest.param({"model_type": "longcat_flash", "n_routed_experts": 512, "moe_topk": 12,
+                      "expert_ffn_hidden_size": 2048}, "moe",
+                     Moe(num_experts=512, num_experts_per_tok=12, moe_intermediate_size=2048),
+                     id="LongCat-Flash's experts"),
     ],
 )  # fmt: skip
 def test_value_of_an_odd_config(config: dict[str, Any], field: str, value: object) -> None:
