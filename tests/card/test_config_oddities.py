@@ -40,6 +40,10 @@ _SIZES = {"hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3}
                       "expert_ffn_hidden_size": 2048}, "moe",
                      Moe(num_experts=512, num_experts_per_tok=12, moe_intermediate_size=2048),
                      id="LongCat-Flash's experts"),
+        *(
+            pytest.param({"model_type": kind, **_SIZES}, "head_dim", None, id=f"{kind} has a width of its own")
+            for kind in ("deepseek_v3", "minicpm3", "jetmoe", "minimax_m2", "mistral4", "ministral3", "step3p5")
+        ),
     ],
 )  # fmt: skip
 def test_value_of_an_odd_config(config: dict[str, Any], field: str, value: object) -> None:
