@@ -49,3 +49,12 @@ _SIZES = {"hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3}
 def test_value_of_an_odd_config(config: dict[str, Any], field: str, value: object) -> None:
     """The value that the modelling code uses, or null where the file does not say it."""
     assert getattr(architecture(config, Notes()), field) == value
+
+
+def test_layer_types_by_their_older_name() -> None:
+    """Zamba2 and Nemotron-H list them as `layers_block_type`."""
+    notes = Notes()
+    config = {"model_type": "zamba2", "layers_block_type": ["mamba", "hybrid"]}
+    assert architecture(config, notes).attention.layer_types == ("mamba", "hybrid")
+    source = notes.sources["architecture.attention.layer_types"]
+    assert source == "config.json#/layers_block_type"
