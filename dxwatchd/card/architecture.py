@@ -32,6 +32,10 @@ _DUAL_ENCODERS = frozenset(
 )
 _OWN_HEAD_DIM = ("reformer", "mobilebert", "convbert", "funnel", "xlnet", "mamba", "zamba", "rwkv", "xlstm")
 """Model types (by their beginning) without a key for it whose heads are no share of hidden_size."""
+_HEADS_OF_A_STATE = frozenset({"mamba2", "xlstm"})
+"""Model types without attention: their `num_heads` and `head_dim` divide the state."""
+_WIDER_HEADS = frozenset({"zamba", "zamba2"})
+"""Model types whose attention sees the embedding beside the state, and has heads of `attention_head_dim`."""
 _NOT_MULTI_HEAD = ("xlnet", "mamba", "rwkv", "xlstm", "recurrent_gemma", "funnel", "reformer", "mobilebert")
 """Model types (by their beginning) without a key for them of which nothing is said on key-value heads."""
 _SOMETIMES_MOE = frozenset({"nemotron_h", "jamba", "granitemoehybrid"})
@@ -54,6 +58,8 @@ def architecture(config: object, notes: Notes, by_shape: Mapping[str, Reading] |
     readings = {
         field: stated(config, field) or told.get(field) or defaulted(config, field) for field in plain_fields
     }
+    if text(text_part(config)[1].get("model_type")) in _HEADS_OF_A_STATE:
+        readings["num_attention_heads"] = None
     readings["intermediate_size"] = _intermediate_size(config, readings["hidden_size"])
     readings["num_key_value_heads"] = _key_value_heads(config, readings["num_attention_heads"], notes)
     readings["head_dim"] = _head_dim(config, readings, notes)
@@ -150,6 +156,11 @@ def _heads_by_class(config: object, heads: Reading | None) -> Reading | None:
 
 
 def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Notes) -> Reading | None:
+    kind = text(text_part(config)[1].get("model_type"))
+    if kind in _HEADS_OF_A_STATE or kind in _WIDER_HEADS:
+        width = find(config, "attention_head_dim")
+        size = integer(width[0], 1) if width else None
+        return (size, width[1]) if width and size else None
     found, heads = stated(config, "head_dim"), readings["num_attention_heads"]
     if found and heads and _level(heads).startswith(f"{_level(found)}/"):
         found = None  # the whole's is that of another part: the text part states its heads itself

@@ -81,9 +81,10 @@ def _layer_types(
     """
     found = layer_types(config, count, None) if count else None
     path, part = text_part(config)
-    listed = part.get("layer_types")
+    key = "layer_types" if "layer_types" in part else "layers_block_type"
+    listed = part.get(key)
     if isinstance(listed, list) and 0 < len(listed) <= MOST_LAYERS and all(text(one, 40) for one in listed):
-        notes.source("architecture.attention.layer_types", pointer(*path, "layer_types"))
+        notes.source("architecture.attention.layer_types", pointer(*path, key))
         return tuple(text(one, 40) or "" for one in listed), found[0] if found else ()
     if found is None or set(found[0]) == {LayerType.FULL}:
         return (), found[0] if found else ()
