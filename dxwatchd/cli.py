@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dxwatchd.card.exports.formats import ExportFormat
 from dxwatchd.commands.options import (
     JsonOption,
     ModelNameOption,
@@ -163,6 +164,21 @@ def card(settings: LoadSettings, path: PathArgument, as_json: JsonOption = False
     from dxwatchd.commands import showing
 
     return showing.card(settings(), path, as_json=as_json)
+
+
+@command(app, "export")
+def export(
+    settings: LoadSettings,
+    name: NameArgument,
+    wanted: Annotated[
+        ExportFormat,
+        typer.Option("--format", metavar="FORMAT", help=f"One of {', '.join(ExportFormat)}."),
+    ],
+) -> int:
+    """Write the card of a registered model in another format."""
+    from dxwatchd.commands import exporting
+
+    return exporting.export(settings(), name, wanted)
 
 
 @command(app, "check")
