@@ -30,7 +30,7 @@ def modelcard(card: Card) -> str:
     """The README."""
     front = yaml.safe_dump(_front_matter(card), allow_unicode=True, sort_keys=False, width=_ONE_LINE)
     sections = [
-        f"# {_code(card.model_name)}",
+        f"# {_code(card.model_name) or _code(card.technical_name)}",
         _list(_facts(card)),
         _several("Made from", [_ancestor(one) for one in card.lineage] or [*map(_code, card.base_model)]),
         _several("Trained on", [*map(_code, card.datasets)]),
@@ -56,7 +56,7 @@ def _front_matter(card: Card) -> dict[str, JsonValue]:
             "datasets": _cleaned(card.datasets),
             "tags": _cleaned(card.tags),
         }
-    ) or {"tags": []}
+    )
 
 
 def _cleaned(values: tuple[str, ...]) -> list[JsonValue]:
@@ -95,11 +95,12 @@ def _several(title: str, items: list[str]) -> str:
 
 
 def _ancestor(ancestor: Ancestor) -> str:
-    words = [_code(ancestor.name)]
-    if ancestor.relation:
-        words.append(_code(ancestor.relation))
-    if ancestor.technical_name != UNRESOLVED:
-        words.append(f"registered as {_code(ancestor.technical_name)}")
+    registered = "" if ancestor.technical_name == UNRESOLVED else _code(ancestor.technical_name)
+    words = (
+        _code(ancestor.name),
+        _code(ancestor.relation or ""),
+        f"registered as {registered}" if registered else "",
+    )
     return ", ".join(filter(None, words))
 
 

@@ -75,7 +75,7 @@ def _is_served(card: Card) -> bool:
 
 
 def _gibibytes(size: int) -> str:
-    """Two decimals, more for what would be "0.00" (7 MiB: "0.007")."""
+    """Two decimals, more for what would be "0.00" (3 MiB: "0.003")."""
     value = size / 2**30
     decimals = next((count for count in range(2, 9) if round(value, count)), 2)
     return f"{value:.{decimals}f}"
