@@ -49,7 +49,7 @@ def full_card(**changes: object) -> Card:
         entry_path="Qwen/Qwen3-8B",
         availability="available",
         revision=3,
-        change="digested",
+        change="restored",
         fingerprint=digest("content"),
         model_usage_type="chat",
         architecture=Architecture(

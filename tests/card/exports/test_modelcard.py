@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from huggingface_hub import ModelCard
-from hypothesis import given
+from hypothesis import given, settings
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -167,6 +167,7 @@ def test_every_family_loads(corpus_cards: tuple[Card, ...]) -> None:
             assert front.get(key, []) == [*getattr(card, key)], card.technical_name
 
 
+@settings(max_examples=50)
 @given(cards())
 def test_any_card_loads_and_renders_as_text(card: Card) -> None:
     """Whatever the folder says of itself: the keys are these, and the body is headings, lists and code."""
