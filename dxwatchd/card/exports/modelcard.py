@@ -15,10 +15,11 @@ from pydantic import JsonValue
 
 from dxwatchd.card.exports.known import known
 from dxwatchd.card.exports.licences import licence_name
-from dxwatchd.card.parts import UNRESOLVED, Ancestor
+from dxwatchd.card.parts import UNRESOLVED, Ancestor, Quantization
 from dxwatchd.card.schema import Card
 from dxwatchd.card.summary import human_count, human_size
 from dxwatchd.card.values import clean
+from dxwatchd.core.text import count
 
 _LIMIT = 4000
 _WIDTH = 100
@@ -74,15 +75,21 @@ def _facts(card: Card) -> list[tuple[str, str | None]]:
         ("Architecture", ", ".join(shape.architectures) or shape.model_type),
         ("Parameters", None if total is None else f"{total:,} ({human_count(total)})"),
         ("Data type", card.dtype),
-        ("Quantisation", (packing.quant_type or packing.quant_method) if packing else None),
+        ("Quantisation", _packing(packing) if packing else None),
         ("Context", None if context is None else f"{context:,} tokens"),
-        ("Size", f"{human_size(size)}, {len(card.files):,} files" if card.files else None),
+        ("Size", f"{human_size(size)}, {count(len(card.files), 'file')}" if card.files else None),
         ("Licence", licence_name(card)),
         ("Languages", ", ".join(card.language)),
         ("Tasks", ", ".join(card.tasks) or card.pipeline_tag),
         ("Needs its own code", "yes" if card.custom_code.required else None),
         ("Fingerprint", card.fingerprint),
     ]
+
+
+def _packing(packing: Quantization) -> str:
+    """Method, finer kind and width, as far as they are told: "gptq, 4 bits", "gguf, Q4_K_M"."""
+    bits = f"{packing.bits} bits" if packing.bits else None
+    return ", ".join(filter(None, (packing.quant_method, packing.quant_type, bits)))
 
 
 def _list(facts: list[tuple[str, str | None]]) -> str:

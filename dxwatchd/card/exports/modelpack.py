@@ -96,9 +96,8 @@ def _capabilities(card: Card) -> dict[str, JsonValue]:
 
 
 def _is_transformer(card: Card) -> bool:
-    """Whether the card knows what its layers keep, and all of them are attention."""
+    """Whether it is one network, the card knows what its layers keep, and all of them are attention."""
     shape, cache = card.architecture, card.kv_cache
     kinds = {layers.layer_type for layers in cache.layers} | {*shape.attention.layer_types}
-    return (
-        shape.num_attention_heads is not None and cache.bytes_per_token is not None and not kinds & _RECURRENT
-    )
+    known_layers = shape.num_attention_heads is not None and cache.bytes_per_token is not None
+    return card.kind == "model" and known_layers and not kinds & _RECURRENT

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from dxwatchd.card.exports.modelcard import modelcard
-from dxwatchd.card.parts import CustomCode
+from dxwatchd.card.parts import CustomCode, Quantization
 from dxwatchd.card.schema import Card
 from dxwatchd.card.values import clean
 from tests.card.exports.making import HOSTILE, bare_card, cards, digested, full_card
@@ -120,6 +120,25 @@ def test_words_stay_words(word: str) -> None:
 def test_a_name_of_nothing_visible_gives_way() -> None:
     """The heading shows the technical name then."""
     assert "# `bare`\n" in modelcard(bare_card(model_name="\u200b"))
+
+
+@pytest.mark.parametrize(
+    ("packing", "line"),
+    [
+        (Quantization(quant_method="gptq", bits=4), "`gptq, 4 bits`"),
+        (Quantization(quant_method="gguf", quant_type="Q4_K_M"), "`gguf, Q4_K_M`"),
+        (Quantization(quant_method="fp8", quant_type="e4m3", bits=8), "`fp8, e4m3, 8 bits`"),
+    ],
+)
+def test_packed_weights_are_told(packing: Quantization, line: str) -> None:
+    """Method, kind and width in one line; nothing of it where none is known."""
+    assert f"- Quantisation: {line}\n" in modelcard(full_card(quantization=packing))
+    assert "Quantisation" not in modelcard(full_card(quantization=Quantization()))
+
+
+def test_one_file_is_one_file() -> None:
+    """Counted as a person says it."""
+    assert "- Size: `2 B, 1 file`\n" in modelcard(bare_card())
 
 
 def test_custom_code_is_told() -> None:

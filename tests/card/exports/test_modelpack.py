@@ -122,6 +122,7 @@ def test_the_written_size_is_near_the_number(parameters: int) -> None:
         ({"quantization": Quantization()}, "quantization", None),
         ({"weight_sets": ()}, "format", None),
         ({"kv_cache": KvCache()}, "architecture", None),
+        ({"kind": "pipeline"}, "architecture", None),
         ({"architecture": Architecture(model_type="mamba")}, "architecture", None),
         (
             {
