@@ -14,8 +14,8 @@ from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.reading import read_up_to, seek_to
 
-_LOCAL_ENTRY = b"PK\x03\x04"
-_DIRECTORY_ENTRY = b"PK\x01\x02"
+LOCAL_ENTRY = b"PK\x03\x04"
+DIRECTORY_ENTRY = b"PK\x01\x02"
 _END = struct.Struct("<4s4H2IH")  # end of central directory record
 _LOCATOR = struct.Struct("<4sIQI")  # zip64: where the large end record is
 _END64 = struct.Struct("<4sQ2H2I4Q")  # zip64 end of central directory record
@@ -30,6 +30,18 @@ class Archive(NamedTuple):
     complete: bool
 
 
+class Directory(NamedTuple):
+    """Where a zip archive's central directory stands, in bytes of the file, and how many entries it has.
+
+    alone: nothing behind it looks like another archive's end, which another reader might take for this one's.
+    """
+
+    offset: int
+    length: int
+    entries: int
+    alone: bool
+
+
 def read_archive(stream: BinaryIO, size: int) -> Archive:
     """Looks at both ends of a file of `size` bytes.
 
@@ -40,44 +52,50 @@ def read_archive(stream: BinaryIO, size: int) -> Archive:
     start = read_up_to(stream, 4)
     if len(start) < 4:
         raise ReaderError(Fault.TRUNCATED, f"The file has {len(start)} bytes, too few to tell what it is.")
-    if start == _LOCAL_ENTRY:
-        return Archive("zip", complete=_directory_is_there(stream, size))
+    if start == LOCAL_ENTRY:
+        return Archive("zip", complete=find_directory(stream, size) is not None)
     if start[0] == 0x80 and 2 <= start[1] <= _LAST_PICKLE_PROTOCOL:
         return Archive("pickle", complete=True)
     raise ReaderError(Fault.MALFORMED, "This is not a PyTorch file: neither a zip archive nor a pickle.")
 
 
-def _directory_is_there(stream: BinaryIO, size: int) -> bool:
-    """Whether some end record has the central directory right before it."""
+def find_directory(stream: BinaryIO, size: int) -> Directory | None:
+    """The central directory that some end record has right before it; None where there is none.
+
+    Raises ReaderError: UNREADABLE.
+    """
     base = max(0, size - _MAX_COMMENT - _END.size - _LOCATOR.size)
     seek_to(stream, base)
     tail = read_up_to(stream, size - base)
     if base + len(tail) != size:
-        return False
-    at = len(tail)
+        return None
+    last = at = len(tail)
     while (at := tail.rfind(b"PK\x05\x06", 0, at + 3)) >= 0:
-        if _ends_directory(stream, tail, at, base):
-            return True
-    return False
+        last = at if last == len(tail) else last
+        found = _ended_by(stream, tail, at, base)
+        if found is not None:
+            return found._replace(alone=at == last)
+    return None
 
 
-def _ends_directory(stream: BinaryIO, tail: bytes, at: int, base: int) -> bool:
-    """Whether an end record at `at` of the tail, which begins at `base` of the file, is a true one."""
+def _ended_by(stream: BinaryIO, tail: bytes, at: int, base: int) -> Directory | None:
+    """The directory before an end record at `at` of the tail, which begins at `base` of the file."""
     if at + _END.size > len(tail):
-        return False
+        return None
     _, _, _, _, entries, length, offset, comment = _END.unpack_from(tail, at)
     if at + _END.size + comment != len(tail):
-        return False
+        return None
     before = base + at
     if at >= _LOCATOR.size and tail.startswith(b"PK\x06\x07", at - _LOCATOR.size):
         _, _, before, _ = _LOCATOR.unpack_from(tail, at - _LOCATOR.size)
         record = _bytes_at(stream, before, _END64.size, base + at)
         if len(record) < _END64.size or not record.startswith(b"PK\x06\x06"):
-            return False
+            return None
         *_, entries, length, offset = _END64.unpack(record)
     if offset + length != before or entries == 0:
-        return False
-    return _bytes_at(stream, offset, 4, before) == _DIRECTORY_ENTRY
+        return None
+    found = Directory(offset, length, entries, alone=True)
+    return found if _bytes_at(stream, offset, 4, before) == DIRECTORY_ENTRY else None
 
 
 def _bytes_at(stream: BinaryIO, position: int, length: int, end: int) -> bytes:
