@@ -21,6 +21,7 @@ from dxwatchd.readers.gguf import GgufHeader
 from dxwatchd.readers.gguf import read_header as read_gguf
 from dxwatchd.readers.json_document import read_json
 from dxwatchd.readers.opening import open_inside
+from dxwatchd.readers.pickle_files import read_folder
 from dxwatchd.readers.safetensors import Tensor
 from dxwatchd.readers.safetensors import read_header as read_safetensors
 
@@ -74,6 +75,7 @@ def read_inputs(root: Path, model: ModelFolder) -> CardInputs:
         tensors=reading.tensors,
         gguf_metadata=reading.gguf_metadata,
         gguf_arrays=reading.gguf_arrays,
+        pickles=read_folder(reading.open, (file.name for file in model.files)),
         warnings=tuple(reading.warnings),
     )
 

@@ -7,10 +7,12 @@ from typing import cast
 from dxwatchd.card.adapter import adapter
 from dxwatchd.card.architecture import architecture
 from dxwatchd.card.context import context
+from dxwatchd.card.custom_code import custom_code
 from dxwatchd.card.descriptive import describe, sees, usage_type
 from dxwatchd.card.dtype import dtype
 from dxwatchd.card.gguf import gguf_architecture, gguf_context, gguf_license, gguf_tokenizer
 from dxwatchd.card.gguf_kv_cache import gguf_kv_cache
+from dxwatchd.card.integrity import integrity
 from dxwatchd.card.kv_cache import kv_cache
 from dxwatchd.card.memory import memory_estimate
 from dxwatchd.card.overrides import apply_overrides
@@ -22,7 +24,7 @@ from dxwatchd.card.sentence_transformers import sentence_transformers
 from dxwatchd.card.shapes import embedding_sizes, note_conflicts
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.card.tokenizer import tokenizer
-from dxwatchd.card.values import LIST_LIMIT, Notes, clean, mapping, plain, text
+from dxwatchd.card.values import LIST_LIMIT, Notes, clean, mapping, path_text, plain, text
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 
 _NAME_LIMIT = 1000
@@ -92,8 +94,8 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         model_name=clean(identity.model_name, _NAME_LIMIT),
         kind=model.kind.value,
         layout=model.layout.value,
-        path=_path(identity.path),
-        entry_path=_path(identity.entry_path),
+        path=path_text(identity.path),
+        entry_path=path_text(identity.entry_path),
         availability=cast("Availability", identity.availability),
         revision=identity.revision,
         change=cast("Change", identity.change),
@@ -131,8 +133,10 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         adapter=adapter(documents.get("adapter_config.json"), notes) if model.kind is Kind.ADAPTER else None,
         sentence_transformers=sentences,
         components=_components(documents.get("model_index.json")),
+        custom_code=custom_code(model, documents, notes),
+        integrity=integrity(model, inputs.pickles, notes),
         weight_sets=_weight_sets(inputs),
-        files=tuple(FilePart(name=_path(file.name), size=file.size) for file in model.files),
+        files=tuple(FilePart(name=path_text(file.name), size=file.size) for file in model.files),
     )
     noted = card.model_copy(
         update={
@@ -164,11 +168,6 @@ def with_identity(card: Card, identity: Identity) -> Card:
     )
 
 
-def _path(value: str) -> str:
-    """A path exactly as it is, but for bytes that are no UTF-8, which no JSON can hold."""
-    return value.encode("utf-8", "replace").decode("utf-8")
-
-
 def _first_weight(model: ModelFolder) -> str:
     return model.primary.files[0] if model.primary and model.primary.files else "*.gguf"
 
@@ -180,8 +179,8 @@ def _weight_sets(inputs: CardInputs) -> tuple[WeightSetPart, ...]:
         WeightSetPart(
             format=weights.format.value,
             primary=weights.primary,
-            files=tuple(map(_path, weights.files)),
-            index=None if weights.index is None else _path(weights.index),
+            files=tuple(map(path_text, weights.files)),
+            index=None if weights.index is None else path_text(weights.index),
             tensors=tensors if weights.primary else None,
             bytes=sum(sizes.get(name, 0) for name in weights.files),
         )

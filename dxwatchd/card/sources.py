@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dxwatchd.core.model import ModelFolder
+from dxwatchd.core.pickles import PickleContent
 
 _DOCUMENTS = (
     "config.json",
@@ -22,6 +23,9 @@ _DOCUMENTS = (
     "quant_config.json",
     "hf_quant_config.json",
     "model_index.json",
+    "processor_config.json",
+    "preprocessor_config.json",
+    "video_preprocessor_config.json",
 )
 _TEXTS = ("chat_template.jinja",)
 
@@ -58,7 +62,7 @@ class CardInputs:
     any type; texts: text files by name (see `wanted_texts`); front_matter: the YAML head of README.md, every
     scalar a string; readme_title: its first heading; tensors: by weight file of the primary set;
     gguf_metadata: the scalars of the primary GGUF file's header, gguf_arrays: the lengths of its arrays;
-    warnings: sentences that the readers had to say.
+    pickles: by file, what the opcodes of each pickle tell; warnings: sentences that the readers had to say.
     """
 
     model: ModelFolder
@@ -69,6 +73,7 @@ class CardInputs:
     tensors: Mapping[str, Sequence[TensorInfo]] = field(default_factory=dict)
     gguf_metadata: Mapping[str, int | float | bool | str] = field(default_factory=dict)
     gguf_arrays: Mapping[str, int] = field(default_factory=dict)
+    pickles: Mapping[str, PickleContent] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 

@@ -50,6 +50,11 @@ def clean(value: str, limit: int = TEXT_LIMIT) -> str:
     return "".join(character if character.isprintable() else " " for character in cut).strip()
 
 
+def path_text(value: str) -> str:
+    """A path exactly as it is, but for bytes that are no UTF-8, which no JSON can hold."""
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
 def integer(value: object, least: int = 0) -> int | None:
     """An integer in [least, 2**63), also one written as a whole float; a bool is none."""
     if isinstance(value, float) and value.is_integer():
