@@ -25,7 +25,8 @@ KEYS = (
     "decoder_layers",
     "num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads",
     "decoder_attention_heads",
-    "num_key_value_heads", "num_kv_heads", "n_head_kv", "head_dim", "attention_head_dim", "d_kv",
+    "num_key_value_heads", "num_kv_heads", "n_head_kv", "head_dim", "kv_channels", "attention_head_dim",
+    "d_kv",
     "vocab_size", "tie_word_embeddings", "is_encoder_decoder", "is_decoder",
     "multi_query", "new_decoder_architecture",
     # context

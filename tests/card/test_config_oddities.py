@@ -42,8 +42,8 @@ _SIZES = {"hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3}
                      id="LongCat-Flash's experts"),
         *(
             pytest.param({"model_type": kind, **_SIZES}, "head_dim", width, id=f"{kind} has its own width")
-            for kind, width in (("deepseek_v3", None), ("minicpm3", None), ("mistral4", None), ("jetmoe", 128),
-                                ("minimax_m2", 128), ("ministral3", 128), ("step3p5", 128))
+            for kind, width in (("deepseek_v3", None), ("minicpm3", None), ("mistral4", None),
+                                ("jetmoe", 128), ("minimax_m2", 128), ("ministral3", 128), ("step3p5", 128))
         ),
     ],
 )  # fmt: skip
