@@ -60,6 +60,7 @@ def architecture(config: object, notes: Notes, by_shape: Mapping[str, Reading] |
     }
     if text(text_part(config)[1].get("model_type")) in _HEADS_OF_A_STATE:
         readings["num_attention_heads"] = None
+    readings["num_hidden_layers"] = _blocks(config) or readings["num_hidden_layers"]
     readings["intermediate_size"] = _intermediate_size(config, readings["hidden_size"])
     readings["num_key_value_heads"] = _key_value_heads(config, readings["num_attention_heads"], notes)
     readings["head_dim"] = _head_dim(config, readings, notes)
@@ -85,6 +86,15 @@ def architecture(config: object, notes: Notes, by_shape: Mapping[str, Reading] |
         head_dim=values["head_dim"],
         vocab_size=values["vocab_size"],
     )
+
+
+def _blocks(config: object) -> Reading | None:
+    """Funnel's layers: its `num_decoder_layers` are two beside those of all blocks."""
+    path, part = text_part(config)
+    listed = part.get("block_sizes")
+    sizes = [integer(item, 1) for item in listed[:1024]] if isinstance(listed, list) else []
+    total = integer(sum(size for size in sizes if size), 1)
+    return (total, pointer(*path, "block_sizes")) if total and None not in sizes else None
 
 
 def _intermediate_size(config: object, hidden: Reading | None) -> Reading | None:

@@ -40,6 +40,8 @@ _SIZES = {"hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3}
                       "expert_ffn_hidden_size": 2048}, "moe",
                      Moe(num_experts=512, num_experts_per_tok=12, moe_intermediate_size=2048),
                      id="LongCat-Flash's experts"),
+        pytest.param({"model_type": "funnel", "block_sizes": [4, 4, 4], "num_decoder_layers": 2},
+                     "num_hidden_layers", 12, id="Funnel's layers are those of its blocks"),
         *(
             pytest.param({"model_type": kind, **_SIZES}, "head_dim", width, id=f"{kind} has its own width")
             for kind, width in (("deepseek_v3", None), ("minicpm3", None), ("mistral4", None),
