@@ -233,6 +233,9 @@ def _moe(config: object, notes: Notes) -> Moe | None:
         return None
     fields = ("num_experts_per_tok", "num_shared_experts", "moe_intermediate_size")
     readings = {field: look_up(config, field) for field in fields} | {"num_experts": experts}
+    for field, other in differing(config, readings).items():
+        notes.warn(f"{field} differs by layer: {other} in some, as per_layer_config states")
+        readings[field] = None
     for field, reading in readings.items():
         if reading:
             notes.source(f"architecture.moe.{field}", reading[1])

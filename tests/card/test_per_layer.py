@@ -33,6 +33,16 @@ def test_a_size_that_differs_by_layer_is_null_with_a_warning() -> None:
     assert any("head_dim differs by layer: 32 in some" in warning for warning in notes.warnings)
 
 
+def test_experts_that_differ_by_layer_are_null_with_a_warning() -> None:
+    """So that no active parameters are made of them, either."""
+    notes = Notes()
+    config = {"num_experts": 64, "num_experts_per_tok": 2, "per_layer_config": {"1": {"num_experts": 32}}}
+    moe = architecture(config, notes).moe
+    assert moe is not None
+    assert (moe.num_experts, moe.num_experts_per_tok) == (None, 2)
+    assert notes.warnings == ["num_experts differs by layer: 32 in some, as per_layer_config states"]
+
+
 def test_the_cache_is_summed_over_the_layers_as_they_are() -> None:
     """Two windows of 2 heads of 16; one full layer with 2 heads of 32, one with 1 head of 32."""
     for config in (
