@@ -10,7 +10,7 @@ from dxwatchd.card.generative import is_encoder, is_encoder_decoder, is_generati
 from dxwatchd.card.head_sizes import head_sizes
 from dxwatchd.card.kv_sizes import attention_bytes, mla_bytes, window_bytes
 from dxwatchd.card.layer_rules import LayerType, window
-from dxwatchd.card.layers import deci_groups, layer_types
+from dxwatchd.card.layers import deci_groups, keeping, layer_types
 from dxwatchd.card.parts import Architecture, Context, KvCache, KvLayers, Quantization
 from dxwatchd.card.per_layer import own_sizes, with_sizes
 from dxwatchd.card.recurrent import recurrent_bytes
@@ -52,7 +52,7 @@ def kv_cache(
         notes.warn("the key-value cache is not computed: the config's kinds of layers are not known")
         return KvCache()
     types, source = found
-    groups = _groups(config, shape, types, ITEMSIZES[kept])
+    groups = _groups(config, shape, keeping(config, types), ITEMSIZES[kept])
     if groups is None:
         notes.warn("the key-value cache is not computed: the config does not tell the sizes of its layers")
         return KvCache()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dxwatchd.card.config_keys import find, whole
+from dxwatchd.card.config_keys import find, text_part, whole
 from dxwatchd.card.layer_rules import MOST_LAYERS, RULES, Layers, LayerType, window
 from dxwatchd.card.values import integer, mapping
+
+_TWO_ATTENTIONS = ("longcat_flash",)
 
 
 def layer_types(config: object, layers: int, context: int | None) -> Layers | None:
@@ -38,6 +40,16 @@ def _without_shared(config: object, types: tuple[LayerType, ...]) -> tuple[Layer
     if shared is None or shared >= len(types):
         return types
     return (*types[: len(types) - shared], *([LayerType.NONE] * shared))
+
+
+def keeping(config: object, types: tuple[LayerType, ...]) -> tuple[LayerType, ...]:
+    """The type of everything that keeps tokens: a layer of LongCat-Flash has two attentions.
+
+    Source: transformers' modeling_longcat_flash, whose class counts 2 * num_layers for its cache.
+    """
+    if text_part(config)[1].get("model_type") not in _TWO_ATTENTIONS:
+        return types
+    return tuple(kind for kind in types for _ in range(2))
 
 
 def deci_groups(config: object) -> list[int | None] | None:

@@ -76,6 +76,10 @@ def test_cache_is_what_transformers_keeps(row: dict[str, Any]) -> None:
              "num_nextn_predict_layers": 1},
             70_272, 0, id="DeepSeek-V3, multi-head latent attention"),
         pytest.param(
+            {"model_type": "longcat_flash", "architectures": ["LongcatFlashForCausalLM"], "num_layers": 28,
+             "hidden_size": 6144, "num_attention_heads": 64, "kv_lora_rank": 512, "qk_rope_head_dim": 64},
+            28 * 2 * (512 + 64) * 2, 0, id="LongCat-Flash, two attentions in each layer"),
+        pytest.param(
             {"model_type": "falcon", "architectures": ["FalconForCausalLM"], "num_hidden_layers": 32,
              "hidden_size": 4544, "num_attention_heads": 71, "multi_query": True,
              "new_decoder_architecture": False},
