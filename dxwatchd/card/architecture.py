@@ -132,21 +132,21 @@ def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Rea
 
 
 def _multi_query(config: object, kind: str | None, heads: Reading | None) -> Reading | None:
-    """Falcon and StarCoder: one shared head, or one for each query head. Falcon's newer decoder has groups;
-    without it `num_kv_heads` is not used.
+    """Falcon and StarCoder: one shared head, or one for each query head.
+
+    Falcon's newer decoder has groups; without it `num_kv_heads` is not used. Its first config class
+    ("RefinedWeb") has them in `n_head_kv`.
     """
-    if kind in _FALCON:
-        newer = find(config, "new_decoder_architecture")
-        if newer and newer[0] is True:
-            return stated(config, "num_key_value_heads") or heads
+    grouped = stated(config, "num_key_value_heads") if kind in _FALCON else None
+    newer = find(config, "new_decoder_architecture")
+    if newer and newer[0] is True:
+        return grouped or heads
     shared = find(config, "multi_query")
-    if shared is None or not isinstance(shared[0], bool):
-        return None
-    if shared[0]:
+    if shared and shared[0] is True:
         return 1, shared[1]
-    if kind == "RefinedWeb" and stated(config, "num_key_value_heads"):
-        return stated(config, "num_key_value_heads")
-    return heads and (heads[0], shared[1])
+    if kind != "falcon" and grouped:
+        return grouped
+    return heads and (heads[0], shared[1]) if shared and shared[0] is False else None
 
 
 def _heads_by_class(config: object, heads: Reading | None) -> Reading | None:

@@ -42,6 +42,8 @@ _SIZES = {"hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3}
                      id="LongCat-Flash's experts"),
         pytest.param({"model_type": "funnel", "block_sizes": [4, 4, 4], "num_decoder_layers": 2},
                      "num_hidden_layers", 12, id="Funnel's layers are those of its blocks"),
+        pytest.param({"model_type": "falcon", "num_kv_heads": 71, **_SIZES}, "num_key_value_heads", 1,
+                     id="Falcon shares one head unless told otherwise, whatever num_kv_heads is"),
         *(
             pytest.param({"model_type": kind, **_SIZES}, "head_dim", width, id=f"{kind} has its own width")
             for kind, width in (("deepseek_v3", None), ("minicpm3", None), ("mistral4", None),
