@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dxwatchd.commands.output import CommandError
+from dxwatchd.core.filenames import README
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.readiness import Verdict, judge
@@ -65,7 +66,7 @@ def owner_of(settings: Settings, path: str) -> str | None:
 def _may_be_a_model(folder: Path) -> bool:
     """Whether some file in it is one that is read: looking at a folder of a thousand models takes long."""
     try:
-        return any(reading_of(name) is not None for name in os.listdir(folder))
+        return any(reading_of(name) is not None and name != README for name in os.listdir(folder))
     except OSError:
         return False
 

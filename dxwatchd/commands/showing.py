@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from dxwatchd.card.schema import Card
@@ -13,8 +14,9 @@ from dxwatchd.commands import output
 from dxwatchd.commands.one_folder import look
 from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError, cell
 from dxwatchd.consumer import DxwatchdError, StateDirectoryNotFound, list_cards, load_card
+from dxwatchd.core.derivation import derive
 from dxwatchd.core.entries import normal_path
-from dxwatchd.core.naming import Hints, derive
+from dxwatchd.core.hints import hints_of
 from dxwatchd.core.text import count, printable
 from dxwatchd.settings import Settings
 
@@ -80,7 +82,8 @@ def card(settings: Settings, path: str, *, as_json: bool) -> int:
             code=PROBLEMS,
         )
     model, verdict = found
-    names = derive(Hints(model.path, size=model.size, fingerprint=verdict.fingerprint), frozenset())
+    hints = hints_of(model, looked.snapshot.folders[model.path], verdict.fingerprint)
+    names = derive(replace(hints, path=_place(folder, settings.models_root)), {})
     identity = Identity(
         technical_name=names.technical_name,
         model_name=names.model_name,
@@ -92,6 +95,12 @@ def card(settings: Settings, path: str, *, as_json: bool) -> int:
     for reason in verdict.reasons:
         output.complain(f"not whole: {printable(str(reason), 2000)}")
     return DONE if verdict.whole else PROBLEMS
+
+
+def _place(folder: Path, root: Path) -> str:
+    """The folder's path as names are derived from it: below the models root, or else the whole of it."""
+    root = root.resolve()
+    return str(folder.relative_to(root) if folder.is_relative_to(root) else folder).strip("/")
 
 
 def schema() -> int:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dxwatchd.core.claims import Claims, settle
+from dxwatchd.core.derivation import derive, held
 from dxwatchd.core.entries import Broken, Entry, Problem, Status
 from dxwatchd.core.folder_states import GONE, MANIFEST_BUSY, FolderStates, folder_state, same_path, told
 from dxwatchd.core.hints import hints_of
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import ModelFolder
-from dxwatchd.core.naming import canonical, derive
+from dxwatchd.core.naming import canonical
 from dxwatchd.core.plan import FolderState, NewProposal, Observation, Options, Plan
 from dxwatchd.core.readiness import Verdict, judge
 from dxwatchd.core.reasons import Reason, ReasonKind, State, state_of
@@ -223,10 +224,10 @@ class _Decision:
         """A proposal for every whole folder at rest that no entry speaks of; the others get their state."""
         manifest, going = self.seen.manifest, self.gone.withdrawals
         cards = [card for card in self.seen.published.cards.values() if card not in going]
-        taken: set[str] = set()
+        taken: dict[str, str] = {}
         named: tuple[Entry | Broken | CardRecord, ...] = (*manifest.entries, *manifest.broken, *cards)
         for one in named:
-            taken |= {canonical(one.technical_name), canonical(one.model_name)}
+            taken |= held(one)
         paths = {canonical(path): path for path in self.claimed}
         proposals = []
         for path, judged in self.unclaimed.items():
@@ -245,7 +246,7 @@ class _Decision:
             else:
                 folder = self.seen.snapshot.folders[path]
                 names = derive(hints_of(judged.model, folder, verdict.fingerprint), taken)
-                taken |= {canonical(names.technical_name), canonical(names.model_name)}
+                taken |= held(names)
                 paths[canonical(path)] = path
                 proposal = NewProposal(judged.model, names, verdict.fingerprint)
                 proposals.append(proposal)

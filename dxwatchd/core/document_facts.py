@@ -122,6 +122,19 @@ class FileList:
 
 
 @dataclass(frozen=True, slots=True)
+class Readme:
+    """The head of a `README.md`; nothing that is loaded depends on it.
+
+    names: of the model, by its front matter (`model_name`, then the one entry of `model-index`); title: the
+    first heading.
+    """
+
+    digest: str
+    names: tuple[str, ...] = ()
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ref:
     """A file of `refs/` in huggingface_hub's cache. commit: the revision's 40 hexadecimal digits."""
 

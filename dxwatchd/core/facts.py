@@ -22,6 +22,7 @@ from dxwatchd.core.document_facts import (
     HubMetadata,
     Modules,
     PipelineIndex,
+    Readme,
     Ref,
     ShardTable,
     WeightIndex,
@@ -189,6 +190,7 @@ Facts = (
     | Document
     | ShardTable
     | FileList
+    | Readme
     | Ref
     | HubMetadata
     | Safetensors

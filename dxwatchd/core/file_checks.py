@@ -15,7 +15,7 @@ from dxwatchd.core.facts import (
     TorchArchive,
     Unusable,
 )
-from dxwatchd.core.filenames import is_documentation, is_temporary
+from dxwatchd.core.filenames import README, is_documentation, is_temporary
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.snapshot import SeenFile, SeenFolder, Trouble, basename
 
@@ -80,7 +80,7 @@ def file_reasons(name: str, file: SeenFile) -> Iterator[Reason]:
         if not is_documentation(last):
             kind, found, remedy = _TROUBLES[file.trouble]
             yield Reason(kind, file=name, found=found, remedy=remedy)
-    elif file.stat is not None:
+    elif file.stat is not None and last != README:  # whatever is in it, the model is whole
         yield from _content(name, file.facts, file.stat.size)
 
 

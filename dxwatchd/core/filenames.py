@@ -149,6 +149,10 @@ def is_tensors(name: str) -> bool:
     return any(pattern.fullmatch(name) for pattern, _ in _FORMATS)
 
 
+README = "README.md"
+"""The model's own description: what it says of the model's name is read, and nothing depends on it."""
+
+
 def is_documentation(name: str) -> bool:
     """Whether a file of this name is for people to read only: no loader misses it."""
     return _DOCUMENTATION.search(name) is not None

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 
 from dxwatchd.core.facts import Facts, Gguf
-from dxwatchd.core.filenames import is_projector, is_tensors
+from dxwatchd.core.filenames import README, is_projector, is_tensors
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.snapshot import SeenFile, basename, parent
 
@@ -22,7 +22,7 @@ def fingerprint(model: ModelFolder, files: Mapping[str, SeenFile]) -> str:
     others = {weights.index for weights in model.weight_sets if not weights.primary}
     total = hashlib.sha256(b"dxwatchd fingerprint 1\n")
     for name, file in sorted(files.items()):
-        if file.stat is None or name in others:
+        if file.stat is None or name in others or basename(name) == README:
             continue
         loaded = parent(name) in ("", *model.components) or name.endswith(".py")
         beside = file.facts is not None and (

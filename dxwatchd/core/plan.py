@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dxwatchd.core.derivation import Names
 from dxwatchd.core.entries import Problem
 from dxwatchd.core.manifest import Manifest
 from dxwatchd.core.model import ModelFolder
-from dxwatchd.core.naming import Names
 from dxwatchd.core.provenance import Checked
 from dxwatchd.core.reasons import Reason, State
 from dxwatchd.core.records import CardRecord, Published

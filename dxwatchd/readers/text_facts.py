@@ -1,18 +1,22 @@
-"""What the small text files beside a model say: refs and notes of a download, and checklists."""
+"""What the small text files beside a model say: refs and notes of a download, checklists, the README."""
 
 from __future__ import annotations
 
 import re
 from typing import BinaryIO
 
-from dxwatchd.core.document_facts import FileList, HubMetadata, Ref
+from dxwatchd.core.document_facts import FileList, HubMetadata, Readme, Ref
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
+from dxwatchd.readers.front_matter import MAX_TITLE, YamlValue, read_front_matter
 from dxwatchd.readers.identity import content_digest
 from dxwatchd.readers.reading import read_up_to, seek_to
 
 LIMIT = 64 * 1024
 """Bytes; such a file has a few lines."""
+
+README_HEAD = 256 * 1024
+"""Bytes of a README in which its front matter must end."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -47,6 +51,32 @@ def checklist(stream: BinaryIO, size: int) -> FileList:
     if not names or not all(found) or not {".", ".."}.isdisjoint(names):
         raise ReaderError(Fault.MALFORMED, "Each line of a checklist is a digest and the name of a file.")
     return FileList(content_digest(stream, size), tuple(names))
+
+
+def readme(stream: BinaryIO, size: int) -> Readme:
+    """The names that the head of a README gives the model; none where its front matter cannot be read.
+
+    `model_name` is what quantisers write, `model-index` what transformers' Trainer and the Hub do; an index
+    of several models names none of them. Raises ReaderError where the file changes or cannot be read at all.
+    Source: https://huggingface.co/docs/hub/model-cards#evaluation-results
+    """
+    digest = content_digest(stream, size)
+    seek_to(stream, 0)
+    try:
+        front = read_front_matter(stream, limit=README_HEAD)
+    except ReaderError:
+        return Readme(digest)
+    if front.warnings and not front.fields:
+        return Readme(digest)  # what looks like a heading may be a comment of an unfinished front matter
+    index = front.fields.get("model-index")
+    entry = index[0] if isinstance(index, list) and len(index) == 1 else None
+    stated = (front.fields.get("model_name"), entry.get("name") if isinstance(entry, dict) else None)
+    return Readme(digest, tuple(dict.fromkeys(filter(None, map(_short, stated)))), front.title)
+
+
+def _short(value: YamlValue | None) -> str:
+    """A name of a length that names have; "" for anything else."""
+    return value.strip() if isinstance(value, str) and len(value) <= MAX_TITLE else ""
 
 
 def _lines(stream: BinaryIO, size: int) -> list[str]:

@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple, TypeAlias
 
 from dxwatchd.core import facts
 from dxwatchd.core.facts import Facts
+from dxwatchd.core.filenames import README
 from dxwatchd.readers import container_facts, identity, json_facts, text_facts, weight_facts
 from dxwatchd.readers.json_document import LIMIT, JsonDocument, read_json
 from dxwatchd.readers.weight_facts import refuse_zeros
@@ -58,6 +59,7 @@ NAMES: Mapping[str, Reading] = {
     "ndarray-cache.json": _SHARD_TABLE,
     "tensor-cache.json": _SHARD_TABLE,
     "checklist.chk": Reading(text_facts.checklist),
+    README: Reading(text_facts.readme),
     **dict.fromkeys(
         ("params.json", "mlc-chat-config.json", "open_clip_config.json", "config_setfit.json"), _DOCUMENT
     ),

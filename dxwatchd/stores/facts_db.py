@@ -12,7 +12,7 @@ from dxwatchd.core.facts import from_plain, to_plain
 from dxwatchd.core.snapshot import SeenFile, Stat
 from dxwatchd.stores.cache_db import CacheDb, as_key, as_text
 
-VERSION = 2
+VERSION = 3
 """Of the table and of everything a reader may say; a cache of another version is thrown away."""
 
 _COLUMNS = """

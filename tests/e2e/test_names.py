@@ -48,6 +48,41 @@ def test_two_folders_that_derive_the_same_name_get_different_ones(place: Place) 
     assert "# not taken: llama-3: taken" in place.manifest.read_text()
 
 
+def test_a_generic_folder_is_named_by_its_readme_and_the_proposal_says_why(place: Place) -> None:
+    """The front matter is read, what was not taken is told, and `card` derives the same names."""
+    aside = place.folder / "aside" / "one"
+    tiny_model(aside)
+    (aside / "README.md").write_text("---\nmodel-index:\n- name: letter-sorter-1b\n---\n# Letters\n")
+    (place.models / "runs").mkdir()
+    aside.rename(place.models / "runs" / "final")
+    card = place.json("card", "runs/final")
+    assert (card["technical_name"], card["model_name"]) == ("letter-sorter-1b", "letter-sorter-1b")
+    place.start()
+    entry = place.proposed("runs/final")
+    assert entry["technical_name"] == entry["model_name"] == "letter-sorter-1b"
+    drop(place, "other/Letter-Sorter-1B", 1)
+    assert place.proposed("other/Letter-Sorter-1B")["technical_name"] == "other-letter-sorter-1b"
+    assert "# not taken: Letter-Sorter-1B: taken by letter-sorter-1b" in place.manifest.read_text()
+
+
+def test_a_readme_may_change_after_the_approval(place: Place) -> None:
+    """Emptied, broken or gone, the model stays what was approved."""
+    place.start()
+    drop(place, "sorter")
+    readme = place.models / "sorter" / "README.md"
+    readme.write_text("# Sorter\n")
+    place.proposed("sorter")
+    place.run("approve", "sorter")
+    card = place.registered("sorter")
+    for text in ("", "---\nmodel_name: [\n---\n", "---\nmodel_name: Other\n---\n"):
+        readme.write_text(text)
+        place.run("scan")
+        assert place.card("sorter") == card
+    readme.unlink()
+    place.run("scan")
+    assert place.card("sorter") == card
+
+
 @pytest.mark.parametrize(
     ("key", "mine", "theirs"),
     [

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dxwatchd.core.derivation import derive
 from dxwatchd.core.hints import hints_of
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import Kind, Layout
-from dxwatchd.core.naming import derive
 from dxwatchd.core.readiness import judge
 from dxwatchd.core.reasons import ReasonKind
 from dxwatchd.core.rest import signature
@@ -32,7 +32,7 @@ def strays(seen: Root) -> dict[str, list[ReasonKind]]:
 def names(seen: Root, path: str) -> tuple[str, str]:
     """The names that are proposed for the model at `path`."""
     model = seen.models[path]
-    derived = derive(hints_of(model, seen.snapshot.folders[path], ""), set())
+    derived = derive(hints_of(model, seen.snapshot.folders[path], ""), {})
     return derived.technical_name, derived.model_name
 
 

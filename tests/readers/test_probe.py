@@ -84,7 +84,7 @@ def test_probes_what_makes_a_model(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "README.md",
+        "CHANGELOG.md",
         "LICENSE",
         "a.png",
         "trainer_state.json",

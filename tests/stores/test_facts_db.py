@@ -28,6 +28,7 @@ EVERY: list[Facts] = [
     facts.Safetensors(DIGEST, 2**45, 310, "pt"),
     document_facts.Document(DIGEST, ("dim",), ("model.onnx",)),
     document_facts.ShardTable(DIGEST, ("params_shard_0.bin",), (2**45,)),
+    document_facts.Readme(DIGEST, ("Qwen3 8B",), "Qwen3-8B"),
     document_facts.FileList(DIGEST, ("consolidated.00.pth",)),
     document_facts.Ref(DIGEST, "ab" * 20),
     document_facts.HubMetadata(DIGEST, "ab" * 20, "cd" * 32, 2**62),
