@@ -11,11 +11,15 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from dxwatchd.core.text import printable
 
 DONE, PROBLEMS, USAGE, CANNOT = 0, 1, 2, 3
 """Exit codes: done, problems found, wrong usage, cannot run."""
+
+LABEL_WIDTH = 14
+"""Columns of the labels in `labelled`."""
 
 STATE_STYLES = {
     "registered": "green",
@@ -88,6 +92,23 @@ def table(
     for row in rows:
         made.add_row(*row)
     console().print(made)
+
+
+def labelled(groups: Iterable[Iterable[tuple[str, str]]]) -> None:
+    """Groups of labelled lines with an empty line between. Text from outside: printable, never markup.
+
+    On a terminal long lines go on below their text; elsewhere each stays one line.
+    """
+    made = console()
+    for number, group in enumerate(groups):
+        if number:
+            made.print()
+        for label, text in group:
+            lines = [Text(text)]
+            if made.is_terminal:
+                lines = list(Text(text).wrap(made, max(made.width - LABEL_WIDTH - 1, 20)))
+            for at, line in enumerate(lines):
+                made.print(Text(f"{label if not at else '':<{LABEL_WIDTH}} ", style="bold"), line, sep="")
 
 
 def cell(text: object) -> str:

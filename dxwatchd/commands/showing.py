@@ -8,9 +8,9 @@ from pathlib import Path
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, json_schema
 from dxwatchd.card.sources import Identity
-from dxwatchd.card.summary import human_count
 from dxwatchd.cardmaking import make_card
 from dxwatchd.commands import output
+from dxwatchd.commands.card_screen import groups
 from dxwatchd.commands.one_folder import look
 from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError, cell
 from dxwatchd.consumer import DxwatchdError, StateDirectoryNotFound, list_cards, load_card
@@ -20,8 +20,8 @@ from dxwatchd.core.hints import hints_of
 from dxwatchd.core.text import count, printable
 from dxwatchd.settings import Settings
 
-LINES_SHOWN = 12
-"""Warnings and conflicts on one screen."""
+REASONS_SHOWN = 5
+"""Reasons why a folder is not whole, told with its card."""
 
 
 def list_models(settings: Settings, *, as_json: bool) -> int:
@@ -92,8 +92,11 @@ def card(settings: Settings, path: str, *, as_json: bool) -> int:
         fingerprint=verdict.fingerprint,
     )
     _print_card(make_card(folder.parent, model, identity), published=False, as_json=as_json)
-    for reason in verdict.reasons:
+    for reason in verdict.reasons[:REASONS_SHOWN]:
         output.complain(f"not whole: {printable(str(reason), 2000)}")
+    left = len(verdict.reasons) - REASONS_SHOWN
+    if left > 0:
+        output.complain(f"not whole: {count(left, 'more reason')}; see `dxwatchd explain {printable(path)}`")
     return DONE if verdict.whole else PROBLEMS
 
 
@@ -112,71 +115,5 @@ def schema() -> int:
 def _print_card(card: Card, *, published: bool, as_json: bool) -> None:
     if as_json:
         output.console().file.write(dump(card).decode())
-        return
-    shape, words = card.architecture, card.tokenizer
-    packing = card.quantization
-    rows: list[tuple[str, object]] = [
-        ("technical name", card.technical_name),
-        ("model name", card.model_name),
-        ("path", card.path),
-        *(
-            [("availability", card.availability), ("revision", f"{card.revision} ({card.change})")]
-            if published
-            else []
-        ),
-        ("kind", f"{card.kind}, {card.layout}"),
-        ("architecture", ", ".join(shape.architectures or ()) or shape.model_type),
-        ("parameters", _parameters(card)),
-        ("dtype", card.dtype),
-        ("quantisation", (packing.quant_type or packing.quant_method) if packing else None),
-        ("context", _context(card)),
-        ("layers × hidden", _pair(shape.num_hidden_layers, shape.hidden_size)),
-        ("heads (key/value)", _heads(card)),
-        ("vocabulary", f"{shape.vocab_size:,}" if shape.vocab_size else None),
-        ("tokenizer", words.tokenizer_class),
-        ("chat templates", ", ".join(template.name for template in words.chat_templates) or None),
-        ("licence", card.license),
-        ("languages", ", ".join(card.language) or None),
-        ("base model", ", ".join(card.base_model) or None),
-        (
-            "size",
-            f"{output.human_size(sum(file.size for file in card.files))}, {count(len(card.files), 'file')}",
-        ),
-        ("fingerprint", card.fingerprint),
-    ]
-    for label, value in rows:
-        if value not in (None, ""):
-            output.say(f"{label:<18} {printable(str(value))}")
-    for warning in card.warnings[:LINES_SHOWN]:
-        output.say(f"warning: {warning}")
-    for conflict in card.conflicts[:LINES_SHOWN]:
-        said = "; ".join(f"{one.source} says {one.value}" for one in conflict.statements)
-        output.say(f"conflict: {conflict.field}: {said}")
-
-
-def _parameters(card: Card) -> str | None:
-    total = card.parameters.total
-    return None if total is None else f"{total:,} ({human_count(total).removesuffix(' parameters')})"
-
-
-def _context(card: Card) -> str | None:
-    context = card.context
-    length = context.effective or context.declared
-    return (
-        None
-        if length is None
-        else f"{length:,} tokens ({context.rule})"
-        if context.rule
-        else f"{length:,} tokens"
-    )
-
-
-def _pair(first: int | None, second: int | None) -> str | None:
-    return None if first is None and second is None else f"{first or '?'} × {second or '?'}"
-
-
-def _heads(card: Card) -> str | None:
-    shape = card.architecture
-    if shape.num_attention_heads is None:
-        return None
-    return f"{shape.num_attention_heads} ({shape.num_key_value_heads or shape.num_attention_heads})"
+    else:
+        output.labelled(groups(card, published=published))
