@@ -1,6 +1,7 @@
 """Watches a folder of models, proposes what is whole, and publishes a card for what was approved.
 
-Components that use models import `load_card`, `list_cards` and `watch_cards`; all else is the daemon's.
+Components that use models import `load_card`, `list_cards`, `model_folder` and
+`watch_cards`; all else is the daemon's.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
         CardUnreadable,
         DxwatchdError,
         ModelNotRegistered,
+        ModelsRootUnknown,
         StateDirectoryNotFound,
         list_cards,
         load_card,
+        model_folder,
         watch_cards,
     )
 
@@ -28,9 +31,11 @@ __all__ = [
     "CardUnreadable",
     "DxwatchdError",
     "ModelNotRegistered",
+    "ModelsRootUnknown",
     "StateDirectoryNotFound",
     "list_cards",
     "load_card",
+    "model_folder",
     "watch_cards",
 ]
 

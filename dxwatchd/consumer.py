@@ -44,6 +44,10 @@ class CardUnreadable(DxwatchdError):  # noqa: N818 - as above
     """A card is there and is not one that this version understands."""
 
 
+class ModelsRootUnknown(DxwatchdError):  # noqa: N818 - as above
+    """The index does not say where the models root is: it is one of dxwatchd 0.1.0."""
+
+
 @dataclass(frozen=True, slots=True)
 class CardEntry:
     """One line of the index.
@@ -95,6 +99,28 @@ def list_cards(*, state_dir: Path | str) -> tuple[CardEntry, ...]:
     Raises StateDirectoryNotFound where there is none, and CardUnreadable where it is damaged.
     """
     return _read_index(Path(state_dir))[1]
+
+
+def model_folder(
+    model: Card | CardEntry | str, *, state_dir: Path | str, models_root: Path | str | None = None
+) -> Path:
+    """The absolute path of a model's folder; for a pipeline or adapter too it is the folder that is loaded.
+
+    model: a card, a line of the index, or a technical name. models_root: where the models root is for this
+    process, if it has it mounted elsewhere than the daemon, which wrote its own place into the index.
+
+    Nothing is looked for there: whether the folder can be loaded is what `availability` says. Raises
+    ModelsRootUnknown where neither says where the root is, and what `load_card` and `list_cards` do.
+    """
+    path = load_card(model, state_dir=state_dir).path if isinstance(model, str) else model.path
+    if models_root is None:
+        models_root = _read_index(Path(state_dir))[0].get("models_root")
+    if not isinstance(models_root, Path) and (not isinstance(models_root, str) or not models_root):
+        raise ModelsRootUnknown(
+            f"the index in {state_dir} does not say where the models root is; start dxwatchd once to have it "
+            "written anew, or give models_root"
+        )
+    return Path(models_root).absolute() / path
 
 
 def watch_cards(

@@ -91,7 +91,7 @@ class Cycle:
         self.read_only = read_only
         self.memory = _Memory()
         self.teller = Teller(str(settings.manifest))
-        self.cards = CardDirectory(self.state.cards)
+        self.cards = CardDirectory(self.state.cards, settings.models_root)
         self._facts: FactsDb | None = None
         self._integrity: Integrity | None = None
         if read_only:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 from dxwatchd import (
     CardUnreadable,
     ModelNotRegistered,
+    ModelsRootUnknown,
     StateDirectoryNotFound,
     list_cards,
     load_card,
+    model_folder,
     watch_cards,
 )
 from dxwatchd.card.build import build_card
@@ -29,7 +32,7 @@ class Publishing:
 
     def __init__(self, state: Path) -> None:
         self.state = state
-        self.cards = CardDirectory(state / "cards")
+        self.cards = CardDirectory(state / "cards", state / "models")
         self.cards.load()
 
     def publish(self, name: str, revision: int = 1, **more: str) -> CardRecord:
@@ -133,6 +136,36 @@ def test_the_index_lists_every_card(publishing: Publishing) -> None:
         ("a", "drifted", 3),
         ("b", "available", 1),
     ]
+
+
+def test_the_folder_of_a_model_is_found_from_the_state_directory_alone(publishing: Publishing) -> None:
+    """By name, card or line of the index; a root that is mounted elsewhere may be given."""
+    publishing.publish("a")
+    state = publishing.state
+    folder = state / "models" / "p" / "a"
+    for model in ("a", "A", load_card("a", state_dir=state), list_cards(state_dir=state)[0]):
+        assert model_folder(model, state_dir=state) == folder
+        assert model_folder(model, state_dir=str(state), models_root="/mnt/m") == Path("/mnt/m/p/a")
+    with pytest.raises(ModelNotRegistered):
+        model_folder("b", state_dir=state)
+    with pytest.raises(StateDirectoryNotFound):
+        model_folder(load_card("a", state_dir=state), state_dir=state / "elsewhere")
+
+
+def test_an_index_of_0_1_0_is_read_and_lacks_only_the_root(publishing: Publishing) -> None:
+    """It lists its models; where their folders are has to be said, which the error says."""
+    publishing.publish("a")
+    index = publishing.state / "cards" / "index.json"
+    data = json.loads(index.read_bytes())
+    for root in (None, "", 5):
+        data["models_root"] = root
+        if root is None:
+            del data["models_root"]
+        index.write_text(json.dumps(data))
+        assert [entry.technical_name for entry in list_cards(state_dir=publishing.state)] == ["a"]
+        with pytest.raises(ModelsRootUnknown, match="give models_root"):
+            model_folder("a", state_dir=publishing.state)
+        assert model_folder("a", state_dir=publishing.state, models_root="/m") == Path("/m/p/a")
 
 
 def test_watching_gives_what_is_there_then_every_change(publishing: Publishing) -> None:

@@ -44,10 +44,12 @@ class Stored:
 class CardDirectory:
     """The folder `cards/` of one state directory, and what is in it.
 
-    generation: of the index, counting up; cards, tombstones: by canonical technical name.
+    models_root: what the cards' paths are relative to, for those who have only the index; generation: of the
+    index, counting up; cards, tombstones: by canonical technical name.
     """
 
     folder: Path
+    models_root: Path | None = None
     generation: int = 0
     cards: dict[str, Stored] = field(default_factory=dict)
     tombstones: dict[str, Tombstone] = field(default_factory=dict)
@@ -93,7 +95,8 @@ class CardDirectory:
             if name not in self.cards:  # deleted or damaged by others: its revisions still count on
                 self.tombstones[name] = line.tombstone
                 self.stale = True
-        self.stale = self.stale or bool(self.unindexed)
+        moved = index.models_root not in (None, self._root())
+        self.stale = self.stale or bool(self.unindexed) or moved
         return leftovers
 
     def published(self) -> Published:
@@ -142,6 +145,7 @@ class CardDirectory:
         index = {
             "schema": INDEX_SCHEMA,
             "generation": self.generation + 1,
+            "models_root": self._root(),
             "models": [self._line(stored) for _, stored in sorted(self.cards.items())],
             "tombstones": [asdict(tombstone) for tombstone in dead],
         }
@@ -152,6 +156,9 @@ class CardDirectory:
         for tombstone in dead:
             self.path_of(tombstone.technical_name).unlink(missing_ok=True)
         sync_folder(self.folder)
+
+    def _root(self) -> str:
+        return str(self.models_root or "")
 
     def _line(self, stored: Stored) -> dict[str, Any]:
         record = stored.record
@@ -202,7 +209,10 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
+    """models_root: "" in an index of dxwatchd 0.1.0; None where there is no index."""
+
     generation: int = 0
+    models_root: str | None = None
     lines: Mapping[str, _Line] = field(default_factory=dict)
     tombstones: Mapping[str, Tombstone] = field(default_factory=dict)
 
@@ -213,6 +223,7 @@ def _read_index(path: Path) -> _Index:
         data = json.loads(path.read_bytes())
         return _Index(
             _number(data["generation"]),
+            _text(data.get("models_root", "")),
             {
                 canonical(line["technical_name"]): _Line(_text(line["digest"]), _tombstone(line))
                 for line in data["models"]

@@ -220,3 +220,24 @@ def test_a_file_that_is_no_card_has_no_record(tmp_path: Path) -> None:
     """Also one that is not there, or a folder."""
     assert read_stored(tmp_path / "none.json") is None
     assert read_stored(tmp_path) is None
+
+
+def test_the_index_says_where_the_models_root_is(tmp_path: Path, put: Put) -> None:
+    """And is written anew after the root has moved, and after an update from 0.1.0, whose index did not."""
+    cards = CardDirectory(tmp_path, Path("/models"))
+    cards.load()
+    assert not cards.stale  # nothing was ever published: there is nothing to say yet
+    put(cards, "one")
+    cards.commit()
+    assert _index(tmp_path)["models_root"] == "/models"
+    for root, stale in (("/models", False), ("/elsewhere", True)):
+        again = CardDirectory(tmp_path, Path(root))
+        again.load()
+        assert again.stale is stale
+    old = _index(tmp_path)
+    del old["models_root"]
+    (tmp_path / "index.json").write_text(json.dumps(old))
+    again = CardDirectory(tmp_path, Path("/models"))
+    again.load()
+    assert (again.generation, again.stale) == (1, True)
+    assert set(again.cards) == {"one"}
