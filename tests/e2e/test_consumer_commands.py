@@ -50,7 +50,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, real_model: Path) -> Pla
 
 @pytest.fixture
 def ask(published: Place) -> Ask:
-    """Run the script as a component would: in a process of its own, with nothing but the package to import."""
+    """Run the script as a component would: in a process of its own, with only the package to import."""
 
     def run(name: str, *more: str) -> dict[str, Any]:
         done = subprocess.run(
