@@ -155,13 +155,14 @@ class _Unpickling:
         elif name == "MARK":
             self._push(_MARK)
         elif name == "DUP":
-            top = self._pop()
-            self._push(top)
-            self._push(top)
+            self._push(self._pop())
+            self._push(self._stack[-1])
         else:
             taken = self._change(_EFFECTS[name])
             if name in _NAMING:
                 self._name(_named(operation, taken))
+            elif name == "PROTO" and _index(operation) > LAST_PROTOCOL:
+                raise ReaderError(Fault.MALFORMED, f"There is no pickle protocol {_index(operation)}.")
 
     def _change(self, effect: _Effect) -> list[Held]:
         """Do to the stack what the opcode does; what it took besides the slice, the topmost first."""
