@@ -31,10 +31,13 @@ from dxwatchd.core.readiness import judge
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.front_matter import read_front_matter
 from dxwatchd.readers.gguf import read_header as read_gguf
+from dxwatchd.readers.pickle_files import MAX_STEPS, read_file
+from dxwatchd.readers.pickle_opcodes import Steps
 from dxwatchd.readers.safetensors import read_header as read_safetensors
 from dxwatchd.readers.which import reading_of
 from dxwatchd.scan import Scanner
 from tests.layouts import making
+from tests.readers.pickle_making import Running, legacy, state_dict, torch_zip
 
 MOST_MEMORY = 64 * 2**20
 """Bytes that a reader may take beyond its input."""
@@ -101,6 +104,7 @@ def targets() -> tuple[Target, ...]:
         Target("safetensors header", by_name["model.safetensors"], _sized(read_safetensors)),
         Target("GGUF header", by_name["m.gguf"], _sized(read_gguf)),
         Target("README.md", (front,), lambda data: read_front_matter(io.BytesIO(data))),
+        Target("pickles", _pickles(), _read_pickles),
     )
 
 
@@ -114,6 +118,16 @@ def _by_name(name: str) -> Callable[[bytes], object]:
         return facts
 
     return run
+
+
+def _pickles() -> tuple[bytes, ...]:
+    """Pickles bare and in archives, stored and packed, some of which would run a program if loaded."""
+    bare = [state_dict("a", "b", protocol=protocol, x=Running()) for protocol in (2, 4)]
+    return (*bare, legacy(bare[0]), torch_zip(*bare), torch_zip(*bare, packed=True))
+
+
+def _read_pickles(data: bytes) -> object:
+    return read_file(io.BytesIO(data), len(data), "any.pkl", Steps(MAX_STEPS))
 
 
 def _sized(read: Callable[[Any, int], object]) -> Callable[[bytes], object]:
