@@ -72,10 +72,12 @@ def read_inputs(root: Path, model: ModelFolder) -> CardInputs:
         texts=texts,
         front_matter=front.fields,
         readme_title=front.title,
+        readme_sections=front.sections,
         tensors=reading.tensors,
         gguf_metadata=reading.gguf_metadata,
         gguf_arrays=reading.gguf_arrays,
         pickles=read_folder(reading.open, (file.name for file in model.files)),
+        gguf_lists=reading.gguf_lists,
         warnings=tuple(reading.warnings),
     )
 
@@ -90,6 +92,7 @@ class _Reading:
     tensors: dict[str, tuple[TensorInfo, ...]] = field(default_factory=dict)
     gguf_metadata: Mapping[str, int | float | bool | str] = field(default_factory=dict)
     gguf_arrays: dict[str, int] = field(default_factory=dict)
+    gguf_lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def open(self, name: str) -> BinaryIO:
         return open_inside(self.root, f"{self.model.path}/{name}")
@@ -114,7 +117,7 @@ class _Reading:
         if len(data) > MAX_TEXT:
             self.warnings.append(f"{name}: larger than {MAX_TEXT:,} bytes, not read")
             return None
-        return data.decode(errors="replace")
+        return data.decode(errors="surrogateescape")  # so that its digest is that of its bytes
 
     def front_matter(self) -> FrontMatter:
         if not any(file.name == "README.md" for file in self.model.files):
@@ -163,3 +166,8 @@ class _Reading:
         if not self.gguf_metadata:  # a split set tells of the model in its first file
             self.gguf_metadata = header.metadata
             self.gguf_arrays = {key: array.length for key, array in header.arrays.items()}
+            self.gguf_lists = {
+                key: tuple(map(str, array.values))
+                for key, array in header.arrays.items()
+                if array.type_name == "string" and array.values is not None
+            }

@@ -6,25 +6,29 @@ from typing import cast
 
 from dxwatchd.card.adapter import adapter
 from dxwatchd.card.architecture import architecture
+from dxwatchd.card.capabilities import capabilities
+from dxwatchd.card.components import components, pipeline_architecture
 from dxwatchd.card.context import context
 from dxwatchd.card.custom_code import custom_code
 from dxwatchd.card.descriptive import describe, sees, usage_type
 from dxwatchd.card.dtype import dtype
-from dxwatchd.card.gguf import gguf_architecture, gguf_context, gguf_license, gguf_tokenizer
+from dxwatchd.card.generation import generation_config
+from dxwatchd.card.gguf import gguf_architecture, gguf_context, gguf_tokenizer
 from dxwatchd.card.gguf_kv_cache import gguf_kv_cache
 from dxwatchd.card.integrity import integrity
 from dxwatchd.card.kv_cache import kv_cache
 from dxwatchd.card.memory import memory_estimate
+from dxwatchd.card.other_configs import completed
 from dxwatchd.card.overrides import apply_overrides
 from dxwatchd.card.parameters import count, main_type
-from dxwatchd.card.parts import Component, Conflict, FilePart, Statement, WeightSetPart
+from dxwatchd.card.parts import Conflict, FilePart, Statement, WeightSetPart
 from dxwatchd.card.quantization import gguf_quantization, packed_bits, quantization
 from dxwatchd.card.schema import Availability, Card, Change
 from dxwatchd.card.sentence_transformers import sentence_transformers
 from dxwatchd.card.shapes import embedding_sizes, note_conflicts
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.card.tokenizer import tokenizer
-from dxwatchd.card.values import LIST_LIMIT, Notes, clean, mapping, path_text, plain, text
+from dxwatchd.card.values import Notes, clean, path_text
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 
 _NAME_LIMIT = 1000
@@ -51,20 +55,18 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         file_type = inputs.gguf_metadata.get("general.file_type")
         stored = main_type(inputs.tensors)
         packing = gguf_quantization(file_type, stored, f"{file}#general.file_type", notes)
-        stated_license = gguf_license(inputs.gguf_metadata, file)
     else:
         by_shape = embedding_sizes(inputs.tensors)
-        shape = architecture(config, notes, by_shape)
+        pipeline = model.kind is Kind.PIPELINE
+        shape = pipeline_architecture(documents, notes) if pipeline else architecture(config, notes, by_shape)
         note_conflicts(shape, by_shape, notes)
-        words = tokenizer(documents, inputs.texts, notes)
+        words = tokenizer(documents, inputs.texts, notes, [listed.name for listed in model.files])
         max_seq_length = sentences.max_seq_length if sentences else None
         length = context(config, words.model_max_length, max_seq_length, notes)
+        shape, length = completed(documents, inputs.tensors, shape, length, notes)
         packing = quantization(documents, notes)
-        stated_license = None
     vision = sees(config, (tensor.name for file in inputs.tensors.values() for tensor in file))
-    description = describe(
-        inputs.front_matter, shape.architectures, model.layout, stated_license, notes, vision=vision
-    )
+    description = describe(inputs, shape, file, notes, vision=vision)
     usage = usage_type(description.pipeline_tag, shape.architectures, vision=vision)
     if usage:
         notes.source("model_usage_type", usage[1])
@@ -86,9 +88,6 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         if gguf
         else kv_cache(config, shape, length, precision, packing, notes)
     )
-    generation = mapping(documents.get("generation_config.json"))
-    if generation:
-        notes.source("generation_config", "generation_config.json")
     card = Card(
         technical_name=clean(identity.technical_name, _NAME_LIMIT),
         model_name=clean(identity.model_name, _NAME_LIMIT),
@@ -118,10 +117,10 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
             quantised=packing is not None,
         ),
         tokenizer=words,
-        generation_config={clean(key): plain(value) for key, value in list(generation.items())[:LIST_LIMIT]}
-        or None,
+        generation_config=generation_config(inputs, file, notes),
         library_name=description.library_name,
         pipeline_tag=description.pipeline_tag,
+        tasks=description.tasks,
         license=description.license,
         license_name=description.license_name,
         license_link=description.license_link,
@@ -130,9 +129,15 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         datasets=description.datasets,
         base_model=description.base_model,
         base_model_relation=description.base_model_relation,
+        version=description.version,
+        authors=description.authors,
+        training_objectives=description.training_objectives,
+        limitations=description.limitations,
+        references=description.references,
+        capabilities=capabilities(description.task, config, words.chat_templates, notes),
         adapter=adapter(documents.get("adapter_config.json"), notes) if model.kind is Kind.ADAPTER else None,
         sentence_transformers=sentences,
-        components=_components(documents.get("model_index.json")),
+        components=components(documents, notes),
         custom_code=custom_code(model, documents, notes),
         integrity=integrity(model, inputs.pickles, notes),
         weight_sets=_weight_sets(inputs),
@@ -186,14 +191,3 @@ def _weight_sets(inputs: CardInputs) -> tuple[WeightSetPart, ...]:
         )
         for weights in inputs.model.weight_sets
     )
-
-
-def _components(index: object) -> tuple[Component, ...]:
-    """The entries of model_index.json that name a library and a class."""
-    found: list[Component] = []
-    for name, value in list(mapping(index).items())[: LIST_LIMIT * 2]:
-        if isinstance(value, list) and len(value) == 2 and not name.startswith("_"):
-            library, class_name = text(value[0]), text(value[1])
-            if library and class_name:
-                found.append(Component(name=clean(name), library=library, class_name=class_name))
-    return tuple(found[:LIST_LIMIT])

@@ -1,38 +1,34 @@
-"""What the README's front matter says: licence, languages, lineage, task."""
+"""What a folder says of its model in words: README, GGUF header, and what class and layout tell."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dxwatchd.card.values import Notes, clean, mapping, text, texts
+from dxwatchd.card.authors import authors
+from dxwatchd.card.gguf_description import Stated, gguf_description
+from dxwatchd.card.limitations import limitations
+from dxwatchd.card.objectives import training_objectives
+from dxwatchd.card.parts import Architecture
+from dxwatchd.card.references import references
+from dxwatchd.card.sources import CardInputs
+from dxwatchd.card.tasks import README, Task, all_tasks, main_task
+from dxwatchd.card.values import Notes, at, mapping, text, texts
 from dxwatchd.core.model import Layout
 
-README = "README.md"
-
-_TASKS = (
-    ("ForCausalLM", "text-generation"),
-    ("LMHeadModel", "text-generation"),
-    ("ForMaskedLM", "fill-mask"),
-    ("ForSequenceClassification", "text-classification"),
-    ("ForTokenClassification", "token-classification"),
-    ("ForQuestionAnswering", "question-answering"),
-    ("ForImageClassification", "image-classification"),
-    ("ForCTC", "automatic-speech-recognition"),
-    ("WhisperForConditionalGeneration", "automatic-speech-recognition"),
-)
-"""End of an architecture's name → task, of a model that takes no images."""
 _VISION_TASKS = frozenset(
     {"image-text-to-text", "visual-question-answering", "any-to-any", "video-text-to-text"}
 )
 _GENERATIVE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 _VISION_KEYS = ("vision", "image", "img_", "mm_")
 _VISION_MODULES = ("vision", "visual")
+_VERSION_KEYS = ("version", "model_version")
+_LANGUAGES = 256  # BLOOM names 46, mT5 101
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The card's fields of the same names."""
+    """The card's fields of the same names; task: what `pipeline_tag` is from."""
 
     license: str | None
     license_name: str | None
@@ -42,49 +38,92 @@ class Description:
     datasets: tuple[str, ...]
     base_model: tuple[str, ...]
     base_model_relation: str | None
-    pipeline_tag: str | None
     library_name: str | None
+    task: Task | None
+    pipeline_tag: str | None
+    tasks: tuple[str, ...]
+    version: str | None
+    authors: tuple[str, ...]
+    training_objectives: tuple[str, ...]
+    limitations: str | None
+    references: tuple[str, ...]
 
 
 def describe(
-    front_matter: Mapping[str, object],
-    architectures: tuple[str, ...],
-    layout: Layout,
-    gguf_license: tuple[str, str] | None,
-    notes: Notes,
-    *,
-    vision: bool = False,
+    inputs: CardInputs, shape: Architecture, file: str, notes: Notes, *, vision: bool = False
 ) -> Description:
-    """The description that the README gives, then what layout and architecture tell."""
+    """The description that the README gives, then the GGUF header of `file`, then what class and layout tell.
 
-    def one(key: str) -> str | None:
-        value = text(front_matter.get(key))
-        if value:
-            notes.source(key, f"{README}#{key}")
-        return value
-
-    def several(key: str) -> tuple[str, ...]:
-        values = texts(front_matter.get(key))
-        if values:
-            notes.source(key, f"{README}#{key}")
-        return values
-
-    library = one("library_name")
+    vision: whether the model takes images (see `sees`).
+    """
+    front, layout = inputs.front_matter, inputs.model.layout
+    header = gguf_description(inputs, file) if file else {}
+    stated = _Stated(front, header, notes)
+    library = stated.one("library_name")
     if library is None and layout is not Layout.GGUF:
         library = layout.value
         notes.source("library_name", "layout")
+    tags = stated.several("tags")
+    task = main_task(front, inputs.documents, shape, layout, vision=vision)
+    if task:
+        notes.source("pipeline_tag", task.source)
+    tasks, source = all_tasks(task, {**front, "tags": list(tags)})
+    if source:
+        notes.source("tasks", source.replace(f"{README}#tags", notes.sources.get("tags", "")))
+    sections = inputs.readme_sections
     return Description(
-        license=_license(front_matter, gguf_license, notes),
-        license_name=one("license_name"),
-        license_link=one("license_link"),
-        language=several("language"),
-        tags=several("tags"),
-        datasets=several("datasets"),
-        base_model=several("base_model"),
-        base_model_relation=one("base_model_relation"),
-        pipeline_tag=one("pipeline_tag") or _task(() if vision else architectures, layout, notes),
+        license=_license(front, header.get("license"), notes),
+        license_name=stated.one("license_name"),
+        license_link=stated.one("license_link"),
+        language=_languages(stated, inputs.documents, notes),
+        tags=tags,
+        datasets=stated.several("datasets"),
+        base_model=stated.several("base_model"),
+        base_model_relation=stated.one("base_model_relation"),
         library_name=library,
+        task=task,
+        pipeline_tag=task.name if task else None,
+        tasks=tasks,
+        version=_version(stated),
+        authors=authors(front, sections, stated.pairs("authors"), notes),
+        training_objectives=training_objectives(front, sections, shape.architectures, task, notes),
+        limitations=limitations(sections, notes),
+        references=references(front, sections, stated.pairs("references"), notes),
     )
+
+
+class _Stated:
+    """Values by key: the README's before the header's, each with its source noted."""
+
+    def __init__(self, front: Mapping[str, object], header: Mapping[str, Stated], notes: Notes) -> None:
+        self._front, self._header, self._notes = front, header, notes
+
+    def one(self, key: str, field: str | None = None) -> str | None:
+        """A text, noted as `field` of the card, which is `key` unless told otherwise."""
+        value = text(self._front.get(key))
+        if value:
+            self._notes.source(field or key, f"{README}#{key}")
+            return value
+        return next(iter(self._from_header(key)), None)
+
+    def several(self, key: str, count: int = 64) -> tuple[str, ...]:
+        values = texts(self._front.get(key), count=count)
+        if values:
+            self._notes.source(key, f"{README}#{key}")
+            return values
+        return self._from_header(key)
+
+    def pairs(self, key: str) -> list[tuple[str, str]]:
+        """Each value of the header with its source, which the caller notes."""
+        found = self._header.get(key)
+        return [(value, found.source) for value in found.values] if found else []
+
+    def _from_header(self, key: str) -> tuple[str, ...]:
+        found = self._header.get(key)
+        if found is None:
+            return ()
+        self._notes.source(key, found.source)
+        return found.values
 
 
 def sees(config: object, tensor_names: Iterable[str]) -> bool:
@@ -107,7 +146,30 @@ def usage_type(
     return None
 
 
-def _license(front_matter: Mapping[str, object], gguf: tuple[str, str] | None, notes: Notes) -> str | None:
+def _version(stated: _Stated) -> str | None:
+    for key in _VERSION_KEYS:
+        found = stated.one(key, "version")
+        if found:
+            return found
+    return None
+
+
+def _languages(stated: _Stated, documents: Mapping[str, object], notes: Notes) -> tuple[str, ...]:
+    """As stated; of a Piper voice the language of its phonemes."""
+    found = stated.several("language", _LANGUAGES)
+    if found:
+        return found
+    for name in documents:
+        if name.endswith(".onnx.json"):
+            for way in (("language", "family"), ("espeak", "voice")):
+                code = text(at(documents[name], *way))
+                if code:
+                    notes.source("language", f"{name}#/{'/'.join(way)}")
+                    return (code,)
+    return ()
+
+
+def _license(front_matter: Mapping[str, object], header: Stated | None, notes: Notes) -> str | None:
     stated = texts(front_matter.get("license"))
     if len(stated) > 1:
         notes.warn(f"the README states several licences: {', '.join(stated)}")
@@ -115,19 +177,7 @@ def _license(front_matter: Mapping[str, object], gguf: tuple[str, str] | None, n
     if stated:
         notes.source("license", f"{README}#license")
         return stated[0]
-    if gguf:
-        notes.source("license", gguf[1])
-        return clean(gguf[0])
-    return None
-
-
-def _task(architectures: tuple[str, ...], layout: Layout, notes: Notes) -> str | None:
-    if layout is Layout.SENTENCE_TRANSFORMERS:
-        notes.source("pipeline_tag", "layout")
-        return "sentence-similarity"
-    for name in architectures[:1]:
-        for end, task in _TASKS:
-            if name.endswith(end):
-                notes.source("pipeline_tag", "derived: config.json#/architectures")
-                return task
+    if header:
+        notes.source("license", header.source)
+        return header.values[0]
     return None

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dxwatchd.card.chat_templates import chat_template
 from dxwatchd.card.parts import Architecture, Attention, ChatTemplate, Context, Moe, Tokenizer
-from dxwatchd.card.tokenizer import chat_template
-from dxwatchd.card.values import Notes, integer, text
+from dxwatchd.card.values import Notes, boolean, integer, text
 
 Metadata = Mapping[str, int | float | bool | str]
 
@@ -92,13 +92,17 @@ def gguf_tokenizer(metadata: Metadata, file: str, notes: Notes) -> Tokenizer:
             templates.append(chat_template(name, _key(file, key), body))
     if templates:
         notes.source("tokenizer.chat_templates", templates[0].source)
-    return Tokenizer(tokenizer_class=kind, chat_templates=tuple(templates))
-
-
-def gguf_license(metadata: Metadata, file: str) -> tuple[str, str] | None:
-    """`general.license` and its source."""
-    found = text(metadata.get("general.license"))
-    return (found, _key(file, "general.license")) if found else None
+    adds = {}
+    for name in ("add_bos_token", "add_eos_token"):
+        adds[name] = boolean(metadata.get(f"tokenizer.ggml.{name}"))
+        if adds[name] is not None:
+            notes.source(f"tokenizer.{name}", _key(file, f"tokenizer.ggml.{name}"))
+    return Tokenizer(
+        tokenizer_class=kind,
+        chat_templates=tuple(templates),
+        add_bos_token=adds["add_bos_token"],
+        add_eos_token=adds["add_eos_token"],
+    )
 
 
 def _derive_head_dim(values: dict[str, int | None], mla: int | None, notes: Notes) -> None:

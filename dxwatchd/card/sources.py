@@ -8,7 +8,18 @@ from typing import Protocol
 
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.pickles import PickleContent
+from dxwatchd.core.readme import Section
 
+SENTENCE_CONFIGS = (
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+)
+"""The names that sentence-transformers gives the config of its Transformer module, in the order it asks."""
 _DOCUMENTS = (
     "config.json",
     "generation_config.json",
@@ -17,7 +28,7 @@ _DOCUMENTS = (
     "chat_template.json",
     "adapter_config.json",
     "modules.json",
-    "sentence_bert_config.json",
+    *SENTENCE_CONFIGS,
     "config_sentence_transformers.json",
     "quantize_config.json",
     "quant_config.json",
@@ -26,7 +37,14 @@ _DOCUMENTS = (
     "processor_config.json",
     "preprocessor_config.json",
     "video_preprocessor_config.json",
+    "params.json",
+    "mlc-chat-config.json",
+    "genai_config.json",
+    "open_clip_config.json",
 )
+_OF_COMPONENTS = ("config.json", *SENTENCE_CONFIGS)
+_VOICE = ".onnx.json"
+"""The end of the name of a Piper voice's config."""
 _TEXTS = ("chat_template.jinja",)
 
 
@@ -60,9 +78,10 @@ class CardInputs:
 
     documents: parsed JSON by file name relative to the folder (see `wanted_documents`); any value may be of
     any type; texts: text files by name (see `wanted_texts`); front_matter: the YAML head of README.md, every
-    scalar a string; readme_title: its first heading; tensors: by weight file of the primary set;
-    gguf_metadata: the scalars of the primary GGUF file's header, gguf_arrays: the lengths of its arrays;
-    pickles: by file, what the opcodes of each pickle tell; warnings: sentences that the readers had to say.
+    scalar a string; readme_title: its first heading; readme_sections: what follows the front matter;
+    tensors: by weight file of the primary set; gguf_metadata: the scalars of the primary GGUF file's header,
+    gguf_arrays: the lengths of its arrays, gguf_lists: the short lists of text among them; pickles: by file,
+    what the opcodes of each pickle tell; warnings: sentences that the readers had to say.
     """
 
     model: ModelFolder
@@ -70,10 +89,12 @@ class CardInputs:
     texts: Mapping[str, str] = field(default_factory=dict)
     front_matter: Mapping[str, object] = field(default_factory=dict)
     readme_title: str | None = None
+    readme_sections: tuple[Section, ...] = ()
     tensors: Mapping[str, Sequence[TensorInfo]] = field(default_factory=dict)
     gguf_metadata: Mapping[str, int | float | bool | str] = field(default_factory=dict)
     gguf_arrays: Mapping[str, int] = field(default_factory=dict)
     pickles: Mapping[str, PickleContent] = field(default_factory=dict)
+    gguf_lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -102,9 +123,10 @@ class Identity:
 
 def wanted_documents(model: ModelFolder) -> tuple[str, ...]:
     """The JSON files of the folder that a card is made from, relative to it, in order."""
-    names = (*_DOCUMENTS, *(f"{component}/config.json" for component in model.components))
+    names = (*_DOCUMENTS, *(f"{part}/{name}" for part in model.components for name in _OF_COMPONENTS))
     present = {file.name for file in model.files}
-    return tuple(name for name in dict.fromkeys(names) if name in present)
+    voices = sorted(name for name in present if name.endswith(_VOICE) and "/" not in name)[:1]
+    return tuple(name for name in dict.fromkeys((*names, *voices)) if name in present)
 
 
 def wanted_texts(model: ModelFolder) -> tuple[str, ...]:

@@ -1,69 +1,124 @@
-"""Tokenizer class, special tokens and chat templates. Templates are hashed and searched, never rendered."""
+"""Tokenizer class, special tokens, limits and files, as the tokenizer's config files state them."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
+from dxwatchd.card.chat_templates import CONFIG, chat_templates
 from dxwatchd.card.context import UNSET
-from dxwatchd.card.parts import ChatTemplate, Tokenizer
-from dxwatchd.card.values import LIST_LIMIT, Notes, at, clean, integer, text
+from dxwatchd.card.parts import Tokenizer
+from dxwatchd.card.values import TEXT_LIMIT, Notes, at, boolean, integer, mapping, text
 
-CONFIG = "tokenizer_config.json"
-_SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
-_FLAGS = (("tools", ("tools",)), ("thinking", ("enable_thinking", "<think>")), ("system", ("system",)))
+MAP = "special_tokens_map.json"
+_SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+_FURTHER = ("extra_special_tokens", "additional_special_tokens")
+"""Keys of further tokens, the newer one first."""
+_MOST_TOKENS = 1024  # further special tokens; real lists have up to 500
+# fmt: off
+_FILES = frozenset({
+    "tokenizer.json", "tokenizer.model", "tokenizer.model.v3", "vocab.json", "vocab.txt",
+    "merges.txt", "tekken.json", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model",
+    "source.spm", "target.spm", "added_tokens.json", "tiktoken.model", "qwen.tiktoken", "vocab.bpe",
+    "vocabulary.json", "vocabulary.txt", "spm.model",
+})
+# fmt: on
 
 
-def chat_template(name: str, source: str, template: str) -> ChatTemplate:
-    """A template's entry. sha256: of its UTF-8 text; flags: which words stand in it."""
-    flags = tuple(flag for flag, words in _FLAGS if any(word in template for word in words))
-    digest = hashlib.sha256(template.encode("utf-8", "surrogatepass")).hexdigest()
-    return ChatTemplate(name=clean(name) or "default", source=source, sha256=digest, flags=flags)
-
-
-def tokenizer(documents: Mapping[str, object], texts: Mapping[str, str], notes: Notes) -> Tokenizer:
-    """The tokenizer as its config files state it."""
+def tokenizer(
+    documents: Mapping[str, object], texts: Mapping[str, str], notes: Notes, files: Iterable[str] = ()
+) -> Tokenizer:
+    """The tokenizer that a folder states; its vocabulary is not read. files: the names of the folder's."""
     config = documents.get(CONFIG)
-    name = None
-    for file in (CONFIG, "config.json"):
-        name = name or text(at(documents.get(file), "tokenizer_class"))
-        if name:
-            notes.source("tokenizer.tokenizer_class", f"{file}#/tokenizer_class")
-            break
     limit = integer(at(config, "model_max_length"), 1)
     limit = None if limit is None or limit >= UNSET else limit
     if limit:
         notes.source("tokenizer.model_max_length", f"{CONFIG}#/model_max_length")
-    tokens: dict[str, str | None] = dict.fromkeys(_SPECIAL)
-    for key in _SPECIAL:
-        for file in (CONFIG, "special_tokens_map.json"):
-            value = at(documents.get(file), key)
-            tokens[key] = text(value) or text(at(value, "content"))
-            if tokens[key]:
-                notes.source(f"tokenizer.{key}", f"{file}#/{key}")
-                break
-    templates = tuple(_templates(documents, texts))[:LIST_LIMIT]
+    tokens = {key: _token(documents, key, notes) for key in _SPECIAL}
+    adds = {key: boolean(at(config, key)) for key in ("add_bos_token", "add_eos_token")}
+    for key, value in adds.items():
+        if value is not None:
+            notes.source(f"tokenizer.{key}", f"{CONFIG}#/{key}")
+    templates = chat_templates(documents, texts)
     if templates:
         notes.source("tokenizer.chat_templates", templates[0].source)
-    return Tokenizer(tokenizer_class=name, model_max_length=limit, chat_templates=templates, **tokens)
+    return Tokenizer(
+        tokenizer_class=_class(documents, notes),
+        model_max_length=limit,
+        chat_templates=templates,
+        additional_special_tokens=_further(documents, notes),
+        add_bos_token=adds["add_bos_token"],
+        add_eos_token=adds["add_eos_token"],
+        tokenizer_files=tokenizer_files(files, notes),
+        **tokens,
+    )
 
 
-def _templates(documents: Mapping[str, object], texts: Mapping[str, str]) -> Iterator[ChatTemplate]:
-    """Files of their own prevail over what stands in tokenizer_config.json."""
-    if texts:
-        for file in sorted(texts, key=lambda name: (name != "chat_template.jinja", name)):
-            stem = file.rpartition("/")[2].removesuffix(".jinja")
-            yield chat_template("default" if stem == "chat_template" else stem, clean(file), texts[file])
-        return
-    for file in (CONFIG, "chat_template.json"):
-        stated = at(documents.get(file), "chat_template")
-        source = f"{file}#/chat_template"
-        if isinstance(stated, str):
-            yield chat_template("default", source, stated)
-            return
-        if isinstance(stated, list):
-            found = [(at(item, "name"), at(item, "template")) for item in stated[:LIST_LIMIT]]
-            named = [(name, body) for name, body in found if isinstance(name, str) and isinstance(body, str)]
-            yield from (chat_template(name, source, body) for name, body in named)
-            if named:
-                return
+def tokenizer_files(files: Iterable[str], notes: Notes) -> tuple[str, ...]:
+    """Those of `files` that hold a tokenizer's vocabulary or merges; in the model's own folder alone."""
+    found = tuple(sorted(name for name in files if name in _FILES))
+    if found:
+        notes.source("tokenizer.tokenizer_files", "files")
+    return found
+
+
+def _class(documents: Mapping[str, object], notes: Notes) -> str | None:
+    for file in (CONFIG, "config.json"):
+        name = text(at(documents.get(file), "tokenizer_class"))
+        if name:
+            notes.source("tokenizer.tokenizer_class", f"{file}#/tokenizer_class")
+            return name
+    return None
+
+
+def _order(documents: Mapping[str, object]) -> tuple[str, str]:
+    """The file that prevails, and the other.
+
+    transformers merges special_tokens_map.json over tokenizer_config.json, unless the latter has
+    `added_tokens_decoder`: then it does not read the former. Source: `_from_pretrained` of
+    `PreTrainedTokenizerBase`.
+    """
+    return (CONFIG, MAP) if at(documents.get(CONFIG), "added_tokens_decoder") is not None else (MAP, CONFIG)
+
+
+def _token(documents: Mapping[str, object], key: str, notes: Notes) -> str | None:
+    """A token as a text, from a text or an object with `content`; two files that differ are a conflict."""
+    first, second = _order(documents)
+    states = [(file, _content(at(documents.get(file), key))) for file in (first, second)]
+    stated = [(f"{file}#/{key}", token) for file, token in states if token]
+    if len(stated) == 2 and stated[0][1] != stated[1][1]:
+        notes.conflict(f"tokenizer.{key}", *stated)
+    if first == CONFIG and CONFIG in documents and key in mapping(documents[CONFIG]):
+        stated = [
+            (source, token) for source, token in stated if source.startswith(CONFIG)
+        ]  # null is an answer
+    if not stated:
+        return None
+    notes.source(f"tokenizer.{key}", stated[0][0])
+    return stated[0][1]
+
+
+def _further(documents: Mapping[str, object], notes: Notes) -> tuple[str, ...]:
+    """The list that prevails, or the values of an object that names them."""
+    for file in _order(documents):
+        for key in _FURTHER:
+            listed = at(documents.get(file), key)
+            items = list(listed.values()) if isinstance(listed, Mapping) else listed
+            if not isinstance(items, list) or not items:
+                continue
+            found = tuple(dict.fromkeys(filter(None, map(_content, items[:_MOST_TOKENS]))))
+            if len(items) > _MOST_TOKENS:
+                notes.warn(
+                    f"{file} lists more than {_MOST_TOKENS:,} special tokens; the first of them are here"
+                )
+            if found:
+                notes.source("tokenizer.additional_special_tokens", f"{file}#/{key}")
+                return found
+    return ()
+
+
+def _content(value: object) -> str | None:
+    """A token as it is, with the spaces and line ends that may be part of it."""
+    content = value if isinstance(value, str) else at(value, "content")
+    if not isinstance(content, str) or not 0 < len(content) <= TEXT_LIMIT:
+        return None
+    return content.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""The YAML front matter and the title of a model's README.
+"""The YAML front matter of a model's README, and the sections below it.
 
 All scalars stay the strings they are written as: `license: no` is not false, `version: 1.10` not 1.1.
 Aliases are refused, since a few of them can stand for gigabytes; tags mean nothing here, so no object is
@@ -8,7 +8,6 @@ Source: https://huggingface.co/docs/hub/model-cards#model-card-metadata
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeAlias
@@ -16,33 +15,33 @@ from typing import Any, BinaryIO, TypeAlias
 import yaml
 
 from dxwatchd.core.facts import Fault
+from dxwatchd.core.readme import Section
 from dxwatchd.readers.errors import ReaderError, quoted
 from dxwatchd.readers.reading import read_up_to
+from dxwatchd.readers.readme import read_sections
 
 YamlValue: TypeAlias = "str | list[YamlValue] | dict[str, YamlValue]"
 
 LIMIT = 1024 * 1024  # bytes of the README that are looked at
 MAX_FRONT_MATTER = 256 * 1024  # bytes
 MAX_DEPTH = 32  # levels; the Hub's evaluation results have 8
-MAX_TITLE = 200  # characters
-MAX_HEADING = 1000  # characters of a heading that are looked at
 MAX_WARNINGS = 20
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_FENCE = re.compile(r" {0,3}(```|~~~)")
-_HEADING = re.compile(r" {0,3}#[ \t]+(.*)")
-_TAG = re.compile(r"<[^<>]*>")
-_IMAGE = re.compile(r"!\[[^\[\]]*\]\([^()]*\)")
-_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """fields: of the front matter, none without one; title: the first "# heading", as plain text."""
+    """fields: of the front matter, none without one; sections: of what follows it."""
 
     fields: Mapping[str, YamlValue] = field(default_factory=dict)
-    title: str | None = None
+    sections: tuple[Section, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str | None:
+        """The first heading of the first level."""
+        return next((section.heading for section in self.sections if section.level == 1), None)
 
 
 def read_front_matter(stream: BinaryIO, *, limit: int = LIMIT) -> FrontMatter:
@@ -53,10 +52,12 @@ def read_front_matter(stream: BinaryIO, *, limit: int = LIMIT) -> FrontMatter:
     """
     lines = _decoded(read_up_to(stream, limit)).splitlines()
     if not lines or lines[0].rstrip() != "---":
-        return FrontMatter(title=_title(lines))
+        return FrontMatter(sections=read_sections(lines))
     end = next((at for at, line in enumerate(lines) if at and line.rstrip() in ("---", "...")), None)
     if end is None:
-        return FrontMatter(title=_title(lines), warnings=("The front matter has no closing '---'.",))
+        return FrontMatter(
+            sections=read_sections(lines), warnings=("The front matter has no closing '---'.",)
+        )
     text = "\n".join(lines[1:end]) + "\n"
     if len(text) > MAX_FRONT_MATTER or len(text.encode()) > MAX_FRONT_MATTER:
         raise ReaderError(Fault.TOO_LARGE, f"The front matter has more than {MAX_FRONT_MATTER} bytes.")
@@ -66,7 +67,7 @@ def read_front_matter(stream: BinaryIO, *, limit: int = LIMIT) -> FrontMatter:
         if value:  # prose between two rules, no front matter
             warnings.append("What stands between the first two '---' lines is not a mapping.")
         value = {}
-    return FrontMatter(value, _title(lines[end + 1 :]), tuple(warnings))
+    return FrontMatter(value, read_sections(lines[end + 1 :]), tuple(warnings))
 
 
 def _decoded(data: bytes) -> str:
@@ -136,20 +137,3 @@ def _malformed(what: str, mark: Any) -> ReaderError:
     # Marks count from 0, and the line of the opening "---" comes before.
     line = mark.line + 2 if mark is not None else None
     return ReaderError(Fault.MALFORMED, f"The front matter: {what}.", line)
-
-
-def _title(lines: list[str]) -> str | None:
-    """The first heading of the first level outside of code, without its markup."""
-    fence = None
-    for line in lines:
-        opening = _FENCE.match(line)
-        if opening and fence in (None, opening[1]):
-            fence = opening[1] if fence is None else None
-        heading = _HEADING.match(line[:MAX_HEADING]) if fence is None else None
-        if heading:
-            text = _TAG.sub("", _LINK.sub(r"\1", _IMAGE.sub("", heading[1])))
-            text = " ".join(text.replace("**", "").replace("`", "").rstrip("# \t").split())
-            text = "".join(character for character in text if character.isprintable())
-            if text:
-                return text[:MAX_TITLE].rstrip()
-    return None

@@ -31,7 +31,7 @@ MAX_EXTENT = 2**63 - 1  # of a dimension and of the file
 MAX_NESTING = 4  # arrays in arrays
 MAX_ALIGNMENT = 1024 * 1024
 KEEP_NUMBERS = 64
-KEEP_STRINGS = 16
+KEEP_STRINGS = 64  # tags, languages and data sets; vocabularies are longer
 SHORT_STRING = 1024  # bytes
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxwatchd.core.facts import Fault
+from dxwatchd.core.readme import Section
 from dxwatchd.readers import front_matter
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.front_matter import FrontMatter, read_front_matter
@@ -62,7 +63,7 @@ def test_reads_fields_as_strings(text: str, fields: dict[str, Any]) -> None:
 def test_reads_utf_16() -> None:
     """A README saved by a Windows editor is read as well."""
     assert read("---\nlicense: mit\n---\n# Größe".encode("utf-16")) == FrontMatter(
-        {"license": "mit"}, "Größe"
+        {"license": "mit"}, (Section(1, "Größe", "", ""),)
     )
 
 
