@@ -18,6 +18,7 @@ _PROSE = re.compile(
     r"\b(see|using|based|this|that|from|which|https?)\b|[.!?]\s|information needed", re.IGNORECASE
 )
 """A line with any of these is a sentence and no name."""
+_HUB = "https://huggingface.co/"
 _ADDRESS = re.compile(r"\(?https?://\S*")
 
 
@@ -32,7 +33,8 @@ def authors(
     A citation's authors are not taken: it may be of another work.
     """
     for key in _KEYS:
-        found = texts(front_matter.get(key))
+        listed = (name.removeprefix(_HUB) for name in texts(front_matter.get(key)))
+        found = tuple(dict.fromkeys(name for name in listed if name and not _ADDRESS.match(name)))
         if found:
             notes.source("authors", f"README.md#{key}")
             return found

@@ -65,7 +65,7 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         length = context(config, words.model_max_length, max_seq_length, notes)
         shape, length = completed(documents, inputs.tensors, shape, length, notes)
         packing = quantization(documents, notes)
-    vision = sees(config, (tensor.name for file in inputs.tensors.values() for tensor in file))
+    vision = sees(documents, (tensor.name for file in inputs.tensors.values() for tensor in file))
     description = describe(inputs, shape, file, notes, vision=vision)
     usage = usage_type(description.pipeline_tag, shape.architectures, vision=vision)
     if usage:
@@ -134,7 +134,7 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         training_objectives=description.training_objectives,
         limitations=description.limitations,
         references=description.references,
-        capabilities=capabilities(description.task, config, words.chat_templates, notes),
+        capabilities=capabilities(description.task, config, words.chat_templates, notes, vision=vision),
         adapter=adapter(documents.get("adapter_config.json"), notes) if model.kind is Kind.ADAPTER else None,
         sentence_transformers=sentences,
         components=components(documents, notes),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dxwatchd.card.format_tasks import Task
 from dxwatchd.card.parts import Capabilities, ChatTemplate
 from dxwatchd.card.task_names import TASK_TYPES
-from dxwatchd.card.tasks import Task
 from dxwatchd.card.values import Notes, mapping
 
 _PARTS = (
@@ -21,9 +21,16 @@ _WRITES_ON_MORE = frozenset(
 
 
 def capabilities(
-    task: Task | None, config: object, templates: Sequence[ChatTemplate], notes: Notes
+    task: Task | None,
+    config: object,
+    templates: Sequence[ChatTemplate],
+    notes: Notes,
+    *,
+    vision: bool = False,
 ) -> Capabilities:
     """By the task; of a model that writes text, also by the parts that its config has.
+
+    vision: whether the model takes images, which a task on texts and documents does not tell.
 
     Tools and reasoning are told by the words of the templates, and by nothing where there is none.
     """
@@ -34,6 +41,8 @@ def capabilities(
             more = _parts(config)
             takes = tuple(dict.fromkeys((*takes, *(kind for kind, _ in more))))
             source = ", ".join((source, *(f"config.json#/{key}" for _, key in more)))
+        if vision and "text" in takes:
+            takes = tuple(dict.fromkeys((*takes, "image")))
         notes.source("capabilities.inputTypes", source)
     if task and gives:
         notes.source("capabilities.outputTypes", task.source)
@@ -45,7 +54,7 @@ def capabilities(
         output_types=gives,
         tool_usage=None if flags is None else "tools" in flags,
         reasoning=None if flags is None else "thinking" in flags,
-        confidence=None if not gives else "stated" if task and task.stated else "derived",
+        confidence=("stated" if task and task.stated else "derived") if gives or templates else None,
     )
 
 

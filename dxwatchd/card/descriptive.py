@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dxwatchd.card.authors import authors
+from dxwatchd.card.format_tasks import Task
 from dxwatchd.card.gguf_description import Stated, gguf_description
 from dxwatchd.card.limitations import limitations
 from dxwatchd.card.objectives import training_objectives
 from dxwatchd.card.parts import Architecture
 from dxwatchd.card.references import references
 from dxwatchd.card.sources import CardInputs
-from dxwatchd.card.tasks import README, Task, all_tasks, main_task
+from dxwatchd.card.tasks import README, all_tasks, main_task
 from dxwatchd.card.values import Notes, at, mapping, text, texts
 from dxwatchd.core.model import Layout
 
@@ -20,7 +21,7 @@ _VISION_TASKS = frozenset(
     {"image-text-to-text", "visual-question-answering", "any-to-any", "video-text-to-text"}
 )
 _GENERATIVE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
-_VISION_KEYS = ("vision", "image", "img_", "mm_")
+_VISION_KEYS = ("vision", "visual", "image", "img_", "mm_")
 _VISION_MODULES = ("vision", "visual")
 _VERSION_KEYS = ("version", "model_version")
 _LANGUAGES = 256  # BLOOM names 46, mT5 101
@@ -64,12 +65,14 @@ def describe(
         library = layout.value
         notes.source("library_name", "layout")
     tags = stated.several("tags")
-    task = main_task(front, inputs.documents, shape, layout, vision=vision)
+    task = main_task(inputs, shape, tags, vision=vision)
+    tasks, sources = all_tasks(task, tags, front.get("model-index"))
+    tagged = notes.sources.get("tags", "")
     if task:
+        task = task._replace(source=tagged if task.source == "tags" else task.source)
         notes.source("pipeline_tag", task.source)
-    tasks, source = all_tasks(task, {**front, "tags": list(tags)})
-    if source:
-        notes.source("tasks", source.replace(f"{README}#tags", notes.sources.get("tags", "")))
+    if tasks:
+        notes.source("tasks", ", ".join(tagged if source == "tags" else source for source in sources))
     sections = inputs.readme_sections
     return Description(
         license=_license(front, header.get("license"), notes),
@@ -86,7 +89,7 @@ def describe(
         tasks=tasks,
         version=_version(stated),
         authors=authors(front, sections, stated.pairs("authors"), notes),
-        training_objectives=training_objectives(front, sections, shape.architectures, task, notes),
+        training_objectives=training_objectives(inputs, shape.architectures, task, notes),
         limitations=limitations(sections, notes),
         references=references(front, sections, stated.pairs("references"), notes),
     )
@@ -126,9 +129,12 @@ class _Stated:
         return found.values
 
 
-def sees(config: object, tensor_names: Iterable[str]) -> bool:
-    """Whether a model takes images: by the keys of its config, or by the names of its modules."""
-    if any(str(key).startswith(_VISION_KEYS) for key in mapping(config)):
+def sees(documents: Mapping[str, object], tensor_names: Iterable[str]) -> bool:
+    """Whether a model takes images: by the keys of its config, its preprocessor, or its modules' names."""
+    if any(str(key).startswith(_VISION_KEYS) for key in mapping(documents.get("config.json"))):
+        return True
+    preprocessor = mapping(documents.get("preprocessor_config.json"))
+    if any(key in preprocessor for key in ("image_processor_type", "image_mean")):
         return True
     return any(f".{word}" in f".{name}" for name in tensor_names for word in _VISION_MODULES)
 
@@ -143,6 +149,9 @@ def usage_type(
         return "vision-language", "derived: architecture"
     if pipeline_tag == "text-generation" and not vision:
         return "chat", "derived: pipeline_tag"
+    if pipeline_tag == "text2text-generation" and not vision and architectures[:1]:
+        # the Hub's tag of before 2025 for what writes text, also said of decoders
+        return ("chat", "derived: architecture") if architectures[0].endswith("ForCausalLM") else None
     return None
 
 

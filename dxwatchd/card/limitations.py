@@ -24,6 +24,8 @@ _BELOW = _WORDS | frozenset({
     "hallucination", "toxicity", "disclaimer", "warning",
 })
 # fmt: on
+_SKIPPED = ("|", "<summary")
+"""Tables, and the handles of parts that are folded away."""
 _CHINESE = re.compile("局限|限制")
 _EMPTY = re.compile(
     r"\W*(more information (is )?needed|needs? more information|n/?a|none|todo|tbd)\W*", re.IGNORECASE
@@ -71,7 +73,7 @@ def _words(heading: str) -> set[str]:
 
 def _plain(text: str) -> str:
     """The words of a section, line by line; "" where only a template speaks."""
-    lines = (without_markup(line) for line in text.splitlines() if not line.lstrip().startswith("|"))
+    lines = (without_markup(line) for line in text.splitlines() if not line.lstrip().startswith(_SKIPPED))
     kept = [clean(line.removeprefix("> "), LIMIT) for line in lines if line and not _EMPTY.fullmatch(line)]
     joined = " ".join(_TEMPLATE.sub("", "\n".join(kept)).split(" "))
     return "\n".join(line.strip() for line in joined.splitlines() if line.strip())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from dxwatchd.card.tasks import Task
-from dxwatchd.card.values import Notes, texts
-from dxwatchd.core.readme import Section
+from dxwatchd.card.format_tasks import Task
+from dxwatchd.card.sources import CardInputs
+from dxwatchd.card.values import Notes, at, mapping, texts
 
 CAUSAL, MASKED = "causal language modelling", "masked language modelling"
+CLASSES = "sequence classification"
 
 _BY_CLASS = (
     ("ForCausalLM", (CAUSAL,)),
@@ -17,7 +18,7 @@ _BY_CLASS = (
     ("ForMaskedLM", (MASKED,)),
     ("BertForPreTraining", (MASKED, "next sentence prediction")),
     ("ForNextSentencePrediction", ("next sentence prediction",)),
-    ("ForSequenceClassification", ("sequence classification",)),
+    ("ForSequenceClassification", (CLASSES,)),
     ("ForRewardModel", ("reward modelling",)),
     ("ForTokenClassification", ("token classification",)),
     ("ForQuestionAnswering", ("extractive question answering",)),
@@ -67,11 +68,7 @@ _METHODS: Mapping[str, str] = {
 
 
 def training_objectives(
-    front_matter: Mapping[str, object],
-    sections: Sequence[Section],
-    architectures: Sequence[str],
-    task: Task | None,
-    notes: Notes,
+    inputs: CardInputs, architectures: Sequence[str], task: Task | None, notes: Notes
 ) -> tuple[str, ...]:
     """Those stated by the README, then that of the class; () where neither says anything.
 
@@ -79,29 +76,37 @@ def training_objectives(
     sentence of the form "trained using a … objective", one in a section on the objective.
     """
     found: dict[str, str] = {}
-    tags = texts(front_matter.get("tags"), count=256)
+    tags = texts(inputs.front_matter.get("tags"), count=256)
     for tag in tags:
         if tag.startswith("loss:") and len(tag) > len("loss:"):
             found.setdefault(tag.removeprefix("loss:"), "README.md#tags")
         elif "trl" in tags and tag in _METHODS:
             found.setdefault(_METHODS[tag], "README.md#tags")
-    for section in sections:
+    for section in inputs.readme_sections:
         words = " ".join(section.text.split())
         patterns = _STATED + (_IN_SECTION if "objective" in section.heading.lower() else ())
         for pattern, name in patterns:
             if pattern.search(words):
                 found.setdefault(name, f"README.md#{section.heading}" if section.heading else "README.md")
     if not found:
-        found = dict.fromkeys(_by_class(architectures, task), "derived: config.json#/architectures")
+        found = dict.fromkeys(
+            _by_class(inputs.documents, architectures, task), "derived: config.json#/architectures"
+        )
     if found:
         notes.source("training_objectives", ", ".join(dict.fromkeys(found.values())))
     return tuple(found)[:16]
 
 
-def _by_class(architectures: Sequence[str], task: Task | None) -> tuple[str, ...]:
-    for name in architectures[:1]:
-        for end, objectives in _BY_CLASS:
-            if name.endswith(end):
-                used_otherwise = task is not None and task.stated and task.name not in _WRITE
-                return () if objectives == (CAUSAL,) and used_otherwise else objectives
-    return ()
+def _by_class(
+    documents: Mapping[str, object], architectures: Sequence[str], task: Task | None
+) -> tuple[str, ...]:
+    config = documents.get("config.json")
+    found = next((goals for name in architectures[:1] for end, goals in _BY_CLASS if name.endswith(end)), ())
+    if found == (CAUSAL,):
+        used_otherwise = task is not None and task.stated and task.name not in _WRITE
+        return () if used_otherwise or at(config, "is_causal") is False else found
+    if found == (CLASSES,):
+        # One label stands for a score: a reward, a rank or a regression.
+        single = len(mapping(at(config, "id2label"))) == 1 or at(config, "num_labels") == 1
+        return () if single else found
+    return found

@@ -33,6 +33,8 @@ _DOCUMENTS = (
     "quantize_config.json",
     "quant_config.json",
     "hf_quant_config.json",
+    "config_setfit.json",
+    "preprocessor_config.json",
     "model_index.json",
     "processor_config.json",
     "preprocessor_config.json",

@@ -10,13 +10,14 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import NamedTuple
 
 from dxwatchd.card.config_keys import pointer
+from dxwatchd.card.format_tasks import Task, format_task
 from dxwatchd.card.parts import Architecture
 from dxwatchd.card.pipeline_tasks import pipeline_task
+from dxwatchd.card.sources import CardInputs
 from dxwatchd.card.task_names import TASKS
-from dxwatchd.card.values import at, mapping, text, texts
+from dxwatchd.card.values import at, mapping, text
 from dxwatchd.core.model import Layout
 
 README = "README.md"
@@ -53,23 +54,6 @@ _AUTO_CLASSES = (
     ("AutoModelForVision2Seq", "image-text-to-text"),
 )
 """Key of auto_map → task, of a folder with code of its own."""
-_TEXT_ONLY = frozenset({"fill-mask", "text-classification", "token-classification", "question-answering"})
-"""Tasks that a model which takes images is not taken to have by the end of a name."""
-
-_LAYOUTS: Mapping[Layout, str] = {
-    Layout.SENTENCE_TRANSFORMERS: "sentence-similarity",
-    Layout.PIPER: "text-to-speech",
-    Layout.WHISPER: "automatic-speech-recognition",
-    Layout.OPEN_CLIP: "zero-shot-image-classification",
-}
-
-
-class Task(NamedTuple):
-    """A task and where it is from; stated: whether the folder names the task itself."""
-
-    name: str
-    source: str
-    stated: bool = False
 
 
 def ending_task(name: str) -> str | None:
@@ -83,49 +67,58 @@ def class_task(name: str) -> str | None:
     return table[name] if name in table else ending_task(name)
 
 
-def main_task(
-    front_matter: Mapping[str, object],
-    documents: Mapping[str, object],
-    shape: Architecture,
-    layout: Layout,
-    *,
-    vision: bool,
-) -> Task | None:
-    """What the README states, else the first of: layout, pipeline, class, auto_map that tells one.
+def main_task(inputs: CardInputs, shape: Architecture, tags: Sequence[str], *, vision: bool) -> Task | None:
+    """What the README states, else the first that tells one: format, pipeline, class, auto_map, a single tag.
 
-    vision: whether the model takes images, which makes a writer of text one that looks as well.
+    tags: those of README or GGUF header; vision: whether the model takes images, which makes a writer of text
+    one that looks as well.
     """
-    stated = text(front_matter.get("pipeline_tag"))
+    stated = text(inputs.front_matter.get("pipeline_tag"))
     if stated:
         return Task(stated, f"{README}#pipeline_tag", stated=True)
-    if layout in _LAYOUTS:
-        return Task(_LAYOUTS[layout], "layout")
-    ranker = _ranker(documents)
-    if ranker:
-        return Task("text-ranking", ranker)
-    if layout is Layout.DIFFUSERS:
-        made = next(filter(None, map(pipeline_task, shape.architectures[:1])), None)
-        return Task(made, "derived: model_index.json#/_class_name") if made else None
-    found = _by_config(documents.get("config.json"), shape.architectures)
-    if found is None:
+    found = format_task(inputs) or _pipeline(inputs, shape)
+    found = found or _by_config(inputs.documents, shape, vision=vision)
+    named = [tag for tag in dict.fromkeys(tags) if tag in TASKS]
+    if found is None and len(named) == 1:
+        return Task(named[0], "tags", stated=True)
+    return found
+
+
+def all_tasks(
+    main: Task | None, tags: Sequence[str], index: object
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The main task, then those among the tags and the evaluation results; and the sources of all of them.
+
+    tags: those of README or GGUF header, whose source is "tags"; index: `model-index` of the front matter.
+    """
+    tagged = [tag for tag in tags if tag in TASKS]
+    results = _result_tasks(index)
+    found = tuple(dict.fromkeys(([main.name] if main else []) + tagged + results))
+    sources = [main.source] if main else []
+    sources += [name for name, listed in (("tags", tagged), (f"{README}#model-index", results)) if listed]
+    return found, tuple(dict.fromkeys(sources))
+
+
+def _pipeline(inputs: CardInputs, shape: Architecture) -> Task | None:
+    if inputs.model.layout is not Layout.DIFFUSERS or not shape.architectures:
         return None
-    name, source = found
-    if vision and name == "text-generation":
-        name = "image-text-to-text"
-    return None if vision and name in _TEXT_ONLY else Task(name, f"derived: {source}")
+    name = pipeline_task(shape.architectures[0])
+    return Task(name, "derived: model_index.json#/_class_name") if name else None
 
 
-def all_tasks(main: Task | None, front_matter: Mapping[str, object]) -> tuple[tuple[str, ...], str | None]:
-    """The main task, then those among the README's tags and evaluation results, and a source of the whole."""
-    tags = [tag for tag in texts(front_matter.get("tags")) if tag in TASKS]
-    results = list(_result_tasks(front_matter.get("model-index")))
-    found = tuple(dict.fromkeys(([main.name] if main else []) + tags + results))
-    keys = [name for name, listed in (("tags", tags), ("model-index", results)) if listed]
-    sources = ([main.source] if main else []) + [f"{README}#{key}" for key in keys]
-    return found, ", ".join(sources) or None
+def _by_config(documents: Mapping[str, object], shape: Architecture, *, vision: bool) -> Task | None:
+    found = _by_names(documents.get("config.json"), shape.architectures)
+    if found is None or found[0] != "text-generation":
+        return Task(found[0], f"derived: {found[1]}") if found else None
+    if vision:
+        return Task("image-text-to-text", f"derived: {found[1]}")
+    # A decoder that reads both ways makes vectors; one with a processor takes more than text.
+    both_ways = at(documents.get("config.json"), "is_causal") is False
+    processor = at(documents.get("tokenizer_config.json"), "processor_class")
+    return None if both_ways or processor else Task(found[0], f"derived: {found[1]}")
 
 
-def _by_config(config: object, architectures: Sequence[str]) -> tuple[str, str] | None:
+def _by_names(config: object, architectures: Sequence[str]) -> tuple[str, str] | None:
     for name in architectures[:1]:
         found = class_task(name)
         if found:
@@ -134,18 +127,6 @@ def _by_config(config: object, architectures: Sequence[str]) -> tuple[str, str] 
     for key, task in _AUTO_CLASSES:
         if key in auto_map:
             return task, pointer("auto_map", key)
-    return None
-
-
-def _ranker(documents: Mapping[str, object]) -> str | None:
-    """Where the folder says that it is a cross-encoder of sentence-transformers, which ranks texts."""
-    config = documents.get("config.json")
-    if "sbert_ce_default_activation_function" in mapping(config):
-        return pointer("sbert_ce_default_activation_function")
-    if at(documents.get("config_sentence_transformers.json"), "model_type") == "CrossEncoder":
-        return "config_sentence_transformers.json#/model_type"
-    if "activation_fn" in mapping(at(config, "sentence_transformers")):
-        return pointer("sentence_transformers", "activation_fn")
     return None
 
 

@@ -8,9 +8,10 @@ from typing import BinaryIO
 from dxwatchd.core.document_facts import FileList, HubMetadata, Readme, Ref
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
-from dxwatchd.readers.front_matter import MAX_TITLE, YamlValue, read_front_matter
+from dxwatchd.readers.front_matter import YamlValue, read_front_matter
 from dxwatchd.readers.identity import content_digest
 from dxwatchd.readers.reading import read_up_to, seek_to
+from dxwatchd.readers.readme import MAX_TITLE
 
 LIMIT = 64 * 1024
 """Bytes; such a file has a few lines."""

@@ -23,8 +23,8 @@ class Tokenizer(Part):
     """model_max_length: in tokens, None where it is only a placeholder; tokens: as text.
 
     additional_special_tokens: further ones, under whichever key they are listed; add_bos_token,
-    add_eos_token: as tokenizer_config.json or the GGUF header states, though a tokenizer.json may do otherwise;
-    tokenizer_files: those that hold vocabulary or merges (a fast tokenizer is a "tokenizer.json").
+    add_eos_token: as tokenizer_config.json or the GGUF header states, though a tokenizer.json may do
+    otherwise; tokenizer_files: those that hold vocabulary or merges (a fast tokenizer is a "tokenizer.json").
     """
 
     tokenizer_class: str | None = None
