@@ -74,7 +74,9 @@ def _words(heading: str) -> set[str]:
 def _plain(text: str) -> str:
     """The words of a section, line by line; "" where only a template speaks."""
     lines = (without_markup(line) for line in text.splitlines() if not line.lstrip().startswith(_SKIPPED))
-    kept = [clean(line.removeprefix("> "), LIMIT) for line in lines if line and not _EMPTY.fullmatch(line)]
+    kept = [
+        clean(line.removeprefix("> "), 2 * LIMIT) for line in lines if line and not _EMPTY.fullmatch(line)
+    ]
     joined = " ".join(_TEMPLATE.sub("", "\n".join(kept)).split(" "))
     return "\n".join(line.strip() for line in joined.splitlines() if line.strip())
 

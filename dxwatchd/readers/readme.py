@@ -15,7 +15,7 @@ MAX_SECTION = 64 * 1024  # characters of a section's text, and of its code, that
 MAX_HEADING = 1000  # characters of a heading that are looked at
 MAX_TITLE = 200  # characters of it that are kept
 
-_FENCE = re.compile(r" {0,3}(```|~~~)")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)")
 _UNDERLINE = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
 
@@ -100,8 +100,8 @@ def _without_comments(lines: Iterable[str]) -> Iterator[tuple[bool, str]]:
     fence, commented = None, False
     for line in lines:
         if fence is not None:
-            opening = _FENCE.match(line)
-            if opening and opening[1] == fence:
+            closing = _FENCE.match(line)
+            if closing and closing[1].startswith(fence) and not closing[2].strip():
                 fence = None
             else:
                 yield True, line
