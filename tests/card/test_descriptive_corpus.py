@@ -354,7 +354,8 @@ def test_pipelines(cards: dict[str, Card]) -> None:
 
 _FIELDS = (
     "model_usage_type", "pipeline_tag", "tasks", "license", "language", "tags", "datasets", "base_model",
-    "authors", "training_objectives", "limitations", "references", "version", "library_name", "generation_config",
+    "authors", "training_objectives", "limitations", "references", "version", "library_name",
+    "generation_config",
 )  # fmt: skip
 
 
