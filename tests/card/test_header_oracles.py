@@ -67,12 +67,10 @@ def folder() -> Iterator[Path]:
 def write(path: Path, tensors: Mapping[str, Drawn]) -> None:
     """A safetensors file of the library's own writer, which takes dtypes that NumPy does not have."""
     data = {name: np.ones(one.elements * _WIDTHS[one.dtype], np.uint8) for name, one in tensors.items()}
-    specs = {
-        name: TensorSpec(
-            one.dtype, list(one.shape), data[name].ctypes.data, data[name].nbytes
-        )
-        for name, one in tensors.items()
-    }  # fmt: skip
+    specs = {}
+    for name, one in tensors.items():
+        place, length = data[name].ctypes.data, data[name].nbytes
+        specs[name] = TensorSpec(dtype=one.dtype, shape=list(one.shape), data_ptr=place, data_len=length)
     serialize_file(specs, path, {"format": "pt"})
 
 
