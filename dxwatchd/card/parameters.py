@@ -132,6 +132,8 @@ def logical_elements(tensor: TensorInfo, siblings: Mapping[str, TensorInfo], bit
     stored = elements(tensor)
     if _is_auxiliary(module, last, dtype, siblings) or is_buffer(name, tensor.shape):
         return 0
+    if f"{name}.absmax" in siblings:  # bitsandbytes' 4 bits, in bytes of any dtype (bnb_4bit_quant_storage)
+        return tensor.nbytes * 2
     if dtype in FLOATS:
         return stored
     if dtype in _INDICES:
@@ -142,7 +144,7 @@ def logical_elements(tensor: TensorInfo, siblings: Mapping[str, TensorInfo], bit
         return stored * 2 if dtype == "U8" else _unfold(stored, bits(module))
     if last == "weight" and dtype == "U32" and f"{module}.scales" in siblings:
         return _unfold(stored, bits(module))
-    if dtype == "U8" and (f"{name}.absmax" in siblings or f"{module}.weight_scale" in siblings):
+    if dtype == "U8" and f"{module}.weight_scale" in siblings:
         return stored * 2
     if dtype in ("I8", "U8") and last == "weight":
         return _int8(tensor, module, siblings)
