@@ -13,7 +13,10 @@ from dxwatchd.card.values import INTEGER_LIMIT, Notes, clean
 HEADERS = "weight file headers"
 
 FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4"})
+_INTEGERS = frozenset({"I8", "U8", "I16", "U16", "I32", "U32"})
 _INDICES = frozenset({"I64", "U64", "BOOL"})
+_CODES = "Qidxs"
+"""What the names of QuIP#'s packed weights begin with, the only ones in integers of 64 bits."""
 # fmt: off
 _AUXILIARY = frozenset({
     "qzeros", "g_idx", "weight_g_idx", "weight_scale", "weight_scale_inv", "weight_scale_2", "weight_shape",
@@ -137,20 +140,28 @@ def logical_elements(tensor: TensorInfo, siblings: Mapping[str, TensorInfo], bit
     if dtype in FLOATS:
         return stored
     if dtype in _INDICES:
-        return 0
+        return None if last.startswith(_CODES) else 0
+    if dtype in _INTEGERS:
+        return _packed(tensor, siblings, bits)
+    return stored  # GGUF types: the shape is the logical one
+
+
+def _packed(tensor: TensorInfo, siblings: Mapping[str, TensorInfo], bits: Bits) -> int | None:
+    """What a tensor of integers holds."""
+    name, dtype = tensor.name, tensor.dtype
+    module, _, last = name.rpartition(".")
+    stored = elements(tensor)
     if dtype == "U8" and last.endswith("_blocks") and f"{name[:-7]}_scales" in siblings:
         return stored * 2
     if last in ("qweight", "weight_packed") and dtype in ("I32", "U8"):
         return stored * 2 if dtype == "U8" else _unfold(stored, bits(module))
     if last == "weight" and dtype == "U32" and f"{module}.scales" in siblings:
         return _unfold(stored, bits(module))
-    if dtype == "U8" and f"{module}.weight_scale" in siblings:
-        return stored * 2
+    if dtype == "U8" and (scale := siblings.get(f"{module}.weight_scale")):
+        return stored * 2 if bits(module) == 4 or _scales_4bit(scale, stored * 2) else None
     if dtype in ("I8", "U8") and last == "weight":
         return _int8(tensor, module, siblings)
-    if dtype in ("I8", "U8", "I16", "U16", "I32", "U32"):
-        return 0 if len(tensor.shape) < 2 else None
-    return stored  # GGUF types: the shape is the logical one
+    return 0 if len(tensor.shape) < 2 else None
 
 
 def is_buffer(name: str, shape: tuple[int, ...]) -> bool:
@@ -204,6 +215,14 @@ def _is_auxiliary(module: str, last: str, dtype: str, siblings: Mapping[str, Ten
         weight = siblings.get(f"{module}.weight")
         return weight is not None and (weight.dtype == "I8" or weight.dtype.startswith("F8"))
     return False
+
+
+def _scales_4bit(scale: TensorInfo, weights: int) -> bool:
+    """Whether there is a scale of 8 bits for every 16 weights (NVFP4) or 32 (MXFP4).
+
+    BitNet has one for four ternary weights in each byte.
+    """
+    return scale.dtype in ("F8_E4M3", "F8_E8M0", "U8") and elements(scale) in (weights // 16, weights // 32)
 
 
 def _int8(tensor: TensorInfo, module: str, siblings: Mapping[str, TensorInfo]) -> int | None:
