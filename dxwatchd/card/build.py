@@ -28,7 +28,7 @@ from dxwatchd.card.sentence_transformers import sentence_transformers
 from dxwatchd.card.shapes import embedding_sizes, note_conflicts
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.card.tokenizer import tokenizer
-from dxwatchd.card.values import Notes, clean, path_text
+from dxwatchd.card.values import Notes, clean, mapping, path_text
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 
 _NAME_LIMIT = 1000
@@ -57,13 +57,15 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         packing = gguf_quantization(file_type, stored, f"{file}#general.file_type", notes)
     else:
         by_shape = embedding_sizes(inputs.tensors)
-        pipeline = model.kind is Kind.PIPELINE
-        shape = pipeline_architecture(documents, notes) if pipeline else architecture(config, notes, by_shape)
+        if model.kind is Kind.PIPELINE:
+            shape = pipeline_architecture(documents, notes)
+        else:
+            shape = architecture(config, notes, by_shape if mapping(config) else {})
         note_conflicts(shape, by_shape, notes)
         words = tokenizer(documents, inputs.texts, notes, [listed.name for listed in model.files])
         max_seq_length = sentences.max_seq_length if sentences else None
         length = context(config, words.model_max_length, max_seq_length, notes)
-        shape, length = completed(documents, inputs.tensors, shape, length, notes)
+        shape, length = completed(documents, by_shape, shape, length, notes)
         packing = quantization(documents, notes)
     vision = sees(documents, (tensor.name for file in inputs.tensors.values() for tensor in file))
     description = describe(inputs, shape, file, notes, vision=vision)

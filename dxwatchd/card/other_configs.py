@@ -5,26 +5,25 @@ Only what they state: a field that another config has given stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from dxwatchd.card.config_formats import Format, other_config
+from dxwatchd.card.config_keys import Reading
 from dxwatchd.card.parts import Architecture, Attention, Context, Moe
-from dxwatchd.card.sources import TensorInfo
 from dxwatchd.card.values import Notes, at, boolean, integer, text
-
-_EMBEDDINGS = ("tok_embeddings.weight", "model.embed_tokens.weight")
 
 
 def completed(
     documents: Mapping[str, object],
-    tensors: Mapping[str, Sequence[TensorInfo]],
+    by_shape: Mapping[str, Reading],
     shape: Architecture,
     length: Context,
     notes: Notes,
 ) -> tuple[Architecture, Context]:
     """`shape` and `length` with what another format's config states, where a folder has one.
 
-    A folder whose config.json tells its model type has all it needs: then nothing is added.
+    by_shape: what the tensors' shapes tell: LLaMA's params.json states a vocabulary of -1. A folder whose
+    config.json tells its model type has all it needs: then nothing is added.
     """
     known = other_config(documents) if shape.model_type is None else None
     if known is None:
@@ -41,7 +40,10 @@ def completed(
         name = reader.words("architecture.architectures", known.architecture)
         values["architectures"] = (name,) if name else ()
     if "vocab_size" in known.fields and not values.get("vocab_size") and shape.vocab_size is None:
-        values["vocab_size"] = _embedded(tensors, notes)
+        rows = by_shape.get("vocab_size")
+        values["vocab_size"] = rows[0] if rows else None
+        if rows:
+            notes.source("architecture.vocab_size", rows[1])
     if known.file == "params.json" and not integer(reader.at("kv_lora_rank"), 1):
         _meta(reader, values, notes)
     experts = {name: reader.whole(f"architecture.moe.{name}", key) for name, key in known.experts.items()}
@@ -87,16 +89,6 @@ class _Reader:
         if value is not None:
             self._notes.source(field_path, self.source(key))
         return value
-
-
-def _embedded(tensors: Mapping[str, Sequence[TensorInfo]], notes: Notes) -> int | None:
-    """The vocabulary by the rows of the embedding: LLaMA's params.json says -1."""
-    for file, listed in tensors.items():
-        for tensor in listed:
-            if tensor.name in _EMBEDDINGS and len(tensor.shape) == 2 and tensor.shape[0] > 0:
-                notes.source("architecture.vocab_size", f"derived: shape of {tensor.name} in {file}")
-                return tensor.shape[0]
-    return None
 
 
 def _meta(reader: _Reader, values: dict[str, object], notes: Notes) -> None:

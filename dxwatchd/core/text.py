@@ -7,10 +7,10 @@ def printable(text: str, limit: int = 500) -> str:
     """`text` on one line: control characters, line and direction marks and undecodable bytes escaped.
 
     A folder's name may hold anything but "/" and NUL; shown raw, it could forge lines of a log or a table.
-    Longer texts are cut at `limit` characters, with "…" at the end.
+    What is longer then is cut at `limit` characters, with "…" at the end.
     """
     shown = "".join(char if _is_plain(char) else _escaped(char) for char in text[: limit + 1])
-    return shown if len(text) <= limit else f"{shown[:limit]}…"
+    return shown if len(shown) <= limit else f"{shown[:limit]}…"
 
 
 def is_text(name: str) -> bool:

@@ -98,8 +98,7 @@ def test_a_vocabulary_by_the_embeddings_shape(tensor: Callable[..., Any]) -> Non
     tensors = {"consolidated.safetensors": (tensor("tok_embeddings.weight", "BF16", 32000, 4096),)}
     card = card_of({"params.json": _LLAMA}, tensors)
     assert card.architecture.vocab_size == 32000
-    source = "derived: shape of tok_embeddings.weight in consolidated.safetensors"
-    assert card.sources["architecture.vocab_size"] == source
+    assert card.sources["architecture.vocab_size"] == "consolidated.safetensors#tok_embeddings.weight"
     assert card.sources["architecture.hidden_size"] == "params.json#/dim"
     assert card.sources["architecture.intermediate_size"].startswith("derived:")
     assert card.architecture.attention.type == "mha"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -172,6 +172,8 @@ def oracle(config: Any, field: str) -> object:
         return None
     for name in _NAMES.get(field, (field,)):
         value = _attribute(part, name)
+        if value is not None and field == "layer_types":
+            return _layer_words(value)
         if value is not None:
             return _same(value) if field == "intermediate_size" else value or None
     if field == "num_key_value_heads":  # a class that does not speak of them has as many as heads
@@ -230,11 +232,16 @@ def ours(card: Card, field: str) -> object:
     if field == "sliding_window":
         return shape.attention.sliding_window
     if field == "layer_types":
-        return list(shape.attention.layer_types) or None
+        return _layer_words(shape.attention.layer_types)
     if field in _OF_EXPERTS:
         return shape.moe and getattr(shape.moe, field)
     value: object = getattr(shape, field)
     return value
+
+
+def _layer_words(words: Iterable[str]) -> list[str] | None:
+    """Transformers calls a layer of Jamba "mamba" in one list and "linear_attention" in another."""
+    return ["linear_attention" if word == "mamba" else word for word in words] or None
 
 
 def is_stated(config: Any, document: Mapping[str, Any], field: str, wanted: object) -> bool:
