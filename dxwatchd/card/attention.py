@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dxwatchd.card.config_keys import find, is_mla, pointer, text_part, whole
 from dxwatchd.card.head_sizes import head_sizes
-from dxwatchd.card.layer_rules import MOST_LAYERS, LayerType
+from dxwatchd.card.layer_rules import MOST_LAYERS, NEMOTRON_H, LayerType
 from dxwatchd.card.layers import layer_types
 from dxwatchd.card.parts import Attention, LayerHeads
 from dxwatchd.card.per_layer import differing
@@ -89,6 +89,9 @@ def _layer_types(
     if found is None or set(found[0]) == {LayerType.FULL}:
         return (), found[0] if found else ()
     notes.source("architecture.attention.layer_types", found[1])
+    pattern = find(config, "hybrid_override_pattern")
+    if pattern and pattern[1] == found[1]:  # it tells the layers without attention apart
+        return tuple(NEMOTRON_H[letter] for letter in str(pattern[0])), found[0]
     return tuple(kind.value for kind in found[0]), found[0]
 
 

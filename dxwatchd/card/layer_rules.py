@@ -39,8 +39,8 @@ _WORDS: Mapping[str, LayerType] = {
     "mlp": LayerType.NONE,
     "moe": LayerType.NONE,
 }
-_NEMOTRON_H = {"M": LayerType.MAMBA, "*": LayerType.FULL, "-": LayerType.NONE, "E": LayerType.NONE}
-"""The letters of `hybrid_override_pattern`: Mamba-2, attention, feed-forward, experts."""
+NEMOTRON_H = {"M": "mamba", "*": "full_attention", "-": "mlp", "E": "moe"}
+"""The letters of `hybrid_override_pattern`."""
 
 _ODD = (
     "block_types", "compress_ratios", "compress_ratio", "conv1d_width", "lru_width", "rescale_every",
@@ -118,7 +118,8 @@ def _nemotron_h(config: object, layers: int) -> Layers | None:
     found = find(config, "hybrid_override_pattern")
     if found is None or not isinstance(found[0], str):
         return None
-    return (_read(found[0], _NEMOTRON_H), found[1]) if len(found[0]) == layers else ((), found[1])
+    words = [NEMOTRON_H.get(letter) for letter in found[0]]
+    return (_read(words, _WORDS), found[1]) if len(words) == layers else ((), found[1])
 
 
 def _every(config: object, layers: int) -> Layers | None:
@@ -215,8 +216,11 @@ def _qwen2(config: object, layers: int) -> Layers | None:
     first = integer(full[0]) if full else None
     if first is None:
         return (), found[1]
-    types = (LayerType.FULL if index < first else LayerType.SLIDING for index in range(layers))
-    return tuple(types), found[1]
+    if text(text_part(config)[1].get("model_type")) == "qwen2_moe":  # every other one of the first layers
+        sliding = [index < first and index % 2 == 0 for index in range(layers)]
+    else:
+        sliding = [index >= first for index in range(layers)]
+    return tuple(LayerType.SLIDING if one else LayerType.FULL for one in sliding), found[1]
 
 
 def _plain(config: object, layers: int) -> Layers | None:
