@@ -12,6 +12,7 @@ from dxwatchd.card.dtype import dtype
 from dxwatchd.card.gguf import gguf_architecture, gguf_context, gguf_license, gguf_tokenizer
 from dxwatchd.card.gguf_kv_cache import gguf_kv_cache
 from dxwatchd.card.kv_cache import kv_cache
+from dxwatchd.card.lineage import lineage
 from dxwatchd.card.memory import memory_estimate
 from dxwatchd.card.overrides import apply_overrides
 from dxwatchd.card.parameters import count, main_type
@@ -84,6 +85,7 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
     generation = mapping(documents.get("generation_config.json"))
     if generation:
         notes.source("generation_config", "generation_config.json")
+    ancestors = lineage(inputs, identity, file, notes, quantised=packing is not None)
     card = Card(
         technical_name=clean(identity.technical_name, _NAME_LIMIT),
         model_name=clean(identity.model_name, _NAME_LIMIT),
@@ -125,7 +127,10 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         datasets=description.datasets,
         base_model=description.base_model,
         base_model_relation=description.base_model_relation,
-        adapter=adapter(documents.get("adapter_config.json"), notes) if model.kind is Kind.ADAPTER else None,
+        lineage=ancestors,
+        adapter=adapter(documents.get("adapter_config.json"), ancestors, notes)
+        if model.kind is Kind.ADAPTER
+        else None,
         sentence_transformers=sentences,
         components=_components(documents.get("model_index.json")),
         weight_sets=_weight_sets(inputs),

@@ -46,6 +46,8 @@ def canonical(name: str) -> str:
 
     Source: Unicode Standard, 3.13, D146 (folding may leave a text that is not normalised any more).
     """
+    if name.isascii():  # is normalised, and folds to its lower case: most names, asked for in every pass
+        return name.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
@@ -202,6 +204,19 @@ def _publisher(path: str) -> str:
     if cached is not None:
         return cached["org"] or ""
     return path.rpartition("/")[0].rpartition("/")[2]
+
+
+def published_as(path: str) -> tuple[str, str]:
+    """Publisher and name of the model in the folder at `path`, as far as its path tells.
+
+    The publisher is "" where the folder above names none: it is the models root, or its name is generic.
+    """
+    last = basename(path)
+    cached = _cached(path) or _HUB_CACHE.fullmatch(last)
+    if cached is not None:
+        return cached["org"] or "", cached["name"]
+    publisher = _publisher(path)
+    return "" if is_generic(publisher) else publisher, _as_published(last)
 
 
 def _as_published(part: str) -> str:
