@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -38,27 +37,26 @@ class Findings:
 def findings(model: ModelFolder, checked: tuple[Checked, ...]) -> Findings | None:
     """What the digests of all files say; None while one is pending, since half an answer is none."""
     digests: dict[str, str] = {}
+    told: dict[tuple[str, str | None], int] = {}
+    mismatched: list[str] = []
     for file in checked:
         if file.digests is None or file.check is Check.PENDING:
             return None
         digests[file.name] = file.digests.sha256
+        if file.expected is not None:
+            origin = file.expected.origin.value, file.expected.commit
+            told[origin] = told.get(origin, 0) + 1
+            if file.check is Check.MISMATCH:
+                mismatched.append(file.name)
     if not digests:
         return None
     if len(digests) != len(model.files):  # a component that is a link to elsewhere is checked, and not listed
         listed = {file.name for file in model.files}
         digests = {name: digest for name, digest in digests.items() if name in listed}
-    told = Counter(
-        (file.expected.origin.value, file.expected.commit) for file in checked if file.expected is not None
-    )
-    sources = tuple(
-        Source(origin, commit, count)
-        for (origin, commit), count in sorted(told.items(), key=lambda one: (one[0][0], one[0][1] or ""))
-    )
-    mismatched = tuple(file.name for file in checked if file.check is Check.MISMATCH)
+    sources = tuple(Source(*origin, count) for origin, count in sorted(told.items(), key=str))
     status = overall(checked)
-    return Findings(
-        status, digests, sources, mismatched, key_of(status.value, digests.items(), sources, mismatched)
-    )
+    key = key_of(status.value, digests.items(), sources, mismatched)
+    return Findings(status, digests, sources, tuple(mismatched), key)
 
 
 def key_of(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from dxwatchd.core.naming import canonical, published_as
 from dxwatchd.core.records import UNRESOLVED, Base, CardRecord, Change, Published
@@ -26,10 +27,10 @@ class Registry:
         """Take up a card, in place of an earlier one of its name."""
         name = canonical(card.technical_name)
         earlier = self._cards.get(name)
-        for key in _keys(earlier) if earlier is not None else ():
+        for key in _keys(earlier.path, earlier.model_name) if earlier is not None else ():
             self._by_key[key].remove(name)
         self._cards[name] = card
-        for key in _keys(card):
+        for key in _keys(card.path, card.model_name):
             self._by_key.setdefault(key, []).append(name)
 
     def resolve(self, card: CardRecord) -> tuple[Base, ...]:
@@ -76,9 +77,11 @@ class Registry:
         return any(canonical(base.name).rpartition("/")[2] == last for base in self._cards[one].bases)
 
 
-def _keys(card: CardRecord) -> set[tuple[str, str]]:
-    publisher, name = map(canonical, published_as(card.path))
-    model_name = canonical(card.model_name)
+@lru_cache(maxsize=2**15)
+def _keys(path: str, name_of_model: str) -> tuple[tuple[str, str], ...]:
+    """What a registered model may be called, each with how it is known. Asked of every card in every pass."""
+    publisher, name = map(canonical, published_as(path))
+    model_name = canonical(name_of_model)
     above, _, last = model_name.rpartition("/")
     names = {name, last}
     keys = {("model name", model_name)} | {("name", one) for one in names}
@@ -88,7 +91,7 @@ def _keys(card: CardRecord) -> set[tuple[str, str]]:
         keys.update(("hub id", f"{publisher}/{one}") for one in names)
     elif not above:
         keys.update(("no publisher", one) for one in names)
-    return keys
+    return tuple(keys)
 
 
 def resolved(published: Published, changes: tuple[CardChange, ...] = ()) -> tuple[CardChange, ...]:
