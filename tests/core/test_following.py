@@ -187,29 +187,42 @@ class Followed(World):
             self.cards[canonical(record.technical_name)] = record
             registry.add(record)
 
+    def register(self, path: str, content: str, base: str | None) -> None:
+        """A person puts a model there, made from `base`, and enters it."""
+        if base is not None:
+            self.stated[path] = base
+        _act(self, "put", path, content)
+        name = path.replace("/", "-")
+        if all(entry["path"] != path for entry in self.entries):
+            self.entries.append(named(name, path))
+
     def _stated(self, model: ModelFolder) -> list[str]:
         return [self.stated[model.path]] if model.path in self.stated else []
 
 
-@given(
-    st.lists(
-        st.one_of(
-            ACTS,
-            st.tuples(st.just("state"), PATHS, st.sampled_from(["p/a", "b", "X", "q/c"])),
-            st.tuples(st.just("digest"), st.sampled_from(["ab", "cd", None]), st.none()),
-        ),
-        max_size=14,
-    )
+REGISTER = st.tuples(
+    st.just("register"),
+    PATHS,
+    st.tuples(st.sampled_from(["1", "2", "3"]), st.sampled_from([None, "p/a", "p/b", "b", "q/c", "X"])),
 )
-def test_once_applied_a_plan_leaves_nothing_to_do(acts: list[tuple[str, Any, Any]]) -> None:
+DIGEST = st.tuples(st.just("digest"), st.sampled_from(["ab", "cd", None]), st.none())
+
+
+@given(
+    st.lists(REGISTER, min_size=2, max_size=4),
+    st.lists(st.one_of(REGISTER, DIGEST, ACTS), min_size=3, max_size=12),
+)
+def test_once_applied_a_plan_leaves_nothing_to_do(
+    first: list[tuple[str, Any, Any]], acts: list[tuple[str, Any, Any]]
+) -> None:
     """With bases that come, go and get other names, and digests: two passes or three, then silence.
 
     Then every card names as its base what is registered, and has the digests that are known.
     """
     world = Followed()
-    for act, one, other in acts:
-        if act == "state":
-            world.stated[one] = other
+    for act, one, other in (*first, *acts):
+        if act == "register":
+            world.register(one, *other)
         elif act == "digest":
             world.digests = one
         else:
