@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 from dxwatchd.card.adapter import base_of
@@ -32,10 +33,17 @@ def with_digests(card: Card, findings: Findings) -> Card:
 
     Without this call a card says "pending": also for good, where the setting `digests` is "off".
     """
-    known = {_name(name): f"sha256:{digest}" for name, digest in findings.sha256.items()}
+    known: dict[str, deque[str]] = {}
+    for name, digest in findings.sha256.items():  # names that are no UTF-8 may have become equal
+        known.setdefault(_name(name), deque()).append(f"sha256:{digest}")
     return card.model_copy(
         update={
-            "files": tuple(file.model_copy(update={"digest": known.get(file.name)}) for file in card.files),
+            "files": tuple(
+                file.model_copy(
+                    update={"digest": known[file.name].popleft() if known.get(file.name) else None}
+                )
+                for file in card.files
+            ),
             "integrity": card.integrity.model_copy(
                 update={
                     "status": findings.status.value,

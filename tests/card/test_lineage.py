@@ -16,7 +16,7 @@ from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.card.stated_names import hub_id, stated_name
-from dxwatchd.core.findings import Source, findings
+from dxwatchd.core.findings import Source, findings, key_of
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder
 from dxwatchd.core.naming import is_generic
 from dxwatchd.core.provenance import Algorithm, Check, Checked, Digests, Expected, Origin
@@ -312,6 +312,24 @@ def test_bases_are_resolved_without_the_folder() -> None:
     assert with_bases(resolved, [Base("Qwen/Qwen3-8B"), Base("x/y")]) == made
     with pytest.raises(ValueError, match="zip"):
         with_bases(made, [Base("x/y")])
+
+
+def test_names_that_look_alike_keep_their_own_digests() -> None:
+    """Two names that are no UTF-8 are one in a card; the digests stay in the order of the files."""
+    names = ("odd\udcfe.bin", "odd\udcff.bin")
+    digests = ("ab" * 32, "cd" * 32)
+    model = ModelFolder(
+        "m", Layout.TRANSFORMERS, Kind.MODEL, (), (), (), tuple(ModelFile(one, 1) for one in names)
+    )
+    checked = tuple(
+        Checked(name, Check.COMPUTED, None, Digests(digest))
+        for name, digest in zip(names, digests, strict=True)
+    )
+    found = findings(model, checked)
+    assert found is not None
+    files = with_digests(card(files=names), found).files
+    assert [file.digest for file in files] == [f"sha256:{digest}" for digest in digests]
+    assert key_of("computed", [(file.name, str(file.digest)[7:]) for file in files], (), ()) == found.key
 
 
 def test_digests_are_written_into_a_card() -> None:
