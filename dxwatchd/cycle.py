@@ -159,13 +159,15 @@ class Cycle:
                 stop,
             )
             events.extend(made)
+            if made:
+                events.extend(self.publisher.follow(stop))
             proposed, postponed = self.proposer.propose(plan.proposals, view, snapshot)
             events.extend(proposed)
             waits = bool(waiting) or postponed
         except OSError as error:
             trouble = f"{error.strerror or error}: {error.filename or self.settings.state_dir}"
         if self._integrity is not None and lost is None:
-            plan = self._integrity.after(plan, snapshot, now)
+            self._integrity.after(plan, snapshot, now)
         self.memory.passes += 1
         duration = time.monotonic() - began
         if always_status:
@@ -224,6 +226,7 @@ class Cycle:
             moved_in=frozenset(self.memory.moved_in),
             accept_removals=accept_removals,
             seen_at=looked[1],
+            digests=self._integrity.known() if self._integrity is not None else None,
         )
         options = Options(
             Periods(settings.quiet_period, settings.remote_quiet_period), settings.propose_checkpoints

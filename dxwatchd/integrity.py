@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from dxwatchd.core.plan import FolderState, Plan
-from dxwatchd.core.provenance import (
-    Check,
-    Digests,
-    Wanted,
-    checked_files,
-    mismatches,
-    overall,
-)
+from dxwatchd.core.provenance import Check, Digests, Known, Wanted, mismatches, overall
 from dxwatchd.core.reasons import State
 from dxwatchd.core.snapshot import Snapshot, Stat
 from dxwatchd.core.text import printable
@@ -54,32 +46,29 @@ class Integrity:
         self._take()
         self._db.close()
 
-    def after(self, plan: Plan, snapshot: Snapshot, now: float) -> Plan:
-        """The plan with what is known of its folders' digests; what is not known is computed from now on.
+    def known(self) -> Known:
+        """All digests computed so far, to decide by."""
+        self._take()
+        return self._known
+
+    def after(self, plan: Plan, snapshot: Snapshot, now: float) -> None:
+        """Begin to compute what `plan`, a decision about `snapshot`, found pending.
 
         now: monotonic seconds.
         """
-        self._take()
         first: list[Wanted] = []
         then: list[Wanted] = []
-        folders = []
         for folder in plan.folders:
-            model = folder.model
-            if model is None or folder.state not in _WHOLE:
-                folders.append(folder)
+            if not folder.checked:
                 continue
-            checked = checked_files(model, snapshot, self._known)
-            told = replace(folder, warnings=(*folder.warnings, *mismatches(checked)), checked=checked)
-            self._tell(told)
-            folders.append(told)
-            wanted = (file.wanted for file in checked if file.wanted is not None)
+            self._tell(folder)
+            wanted = (file.wanted for file in folder.checked if file.wanted is not None)
             (first if folder.state is State.REGISTERED else then).extend(
                 one for one in wanted if (one.place, one.stat) not in self._refused
             )
         self._digester.want([*first, *then])
         self._tell_progress(now)
         self._forget_stale(snapshot)
-        return replace(plan, folders=tuple(folders))
 
     def progress(self) -> dict[str, Any]:
         """For `status.json`: how many files and bytes are not read yet, and which is under way."""
@@ -128,6 +117,3 @@ class Integrity:
                 del self._known[key]
             self._db.forget(place for place, _ in stale)
         self._forget_at = len(self._known) + MANY_STALE
-
-
-_WHOLE = (State.REGISTERED, State.PROPOSED, State.DRIFTED, State.CONFLICT)

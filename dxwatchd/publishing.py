@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from dxwatchd.card.annotations import with_bases, with_digests
 from dxwatchd.card.build import with_identity
+from dxwatchd.card.overrides import SOURCE as MANIFEST
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import Identity
 from dxwatchd.cardmaking import try_card
-from dxwatchd.core.model import ModelFolder
+from dxwatchd.core.lineage import Registry, resolved
+from dxwatchd.core.model import Kind, ModelFolder
 from dxwatchd.core.naming import canonical
-from dxwatchd.core.records import CardRecord, Change
+from dxwatchd.core.records import Base, CardRecord, Change
 from dxwatchd.core.revisions import CardChange
 from dxwatchd.stores.card_directory import CardDirectory, Tombstone
 from dxwatchd.stores.journal import Journal
@@ -89,18 +91,22 @@ class Publisher:
         """
         events: list[dict[str, Any]] = []
         waiting: list[CardChange] = []
-        for change in changes:
+        going = {canonical(record.technical_name) for record in withdrawals}
+        registry = _Registered(self.cards, going)
+        for change in sorted(changes, key=_is_adapter):  # stable; what adapters are made from comes first
             if stop():
                 break  # what is written by now is made known, the rest is decided again at the next start
             try:
-                card = self._content(change, is_clean)
+                made = self._made(change, is_clean, registry)
             except _NotSteady:
                 waiting.append(change)
                 continue
-            if card is None:
+            if made is None:
                 continue
-            self.cards.write(change.record, change.change, dump(card))
-            events.append(card_event(change.record, change.change))
+            record, card = made
+            self.cards.write(record, change.change, dump(card))
+            registry.add(record)
+            events.append(card_event(record, change.change))
         events.extend(_removed_event(record) for record in withdrawals)
         if events:
             self.journal.append(events, time=timestamp(), generation=self.cards.generation + 1)
@@ -109,24 +115,68 @@ class Publisher:
             self.cards.commit()
         return events, waiting
 
-    def _content(self, change: CardChange, is_clean: CleanModel) -> Card | None:
+    def follow(self, stop: Callable[[], bool]) -> list[dict[str, Any]]:
+        """Say anew what models were made from, after others were published or withdrawn.
+
+        Returns the events. Raises OSError as `publish` does.
+        """
+        return self.publish(resolved(self.cards.published()), (), lambda _model: True, stop)[0]
+
+    def _made(
+        self, change: CardChange, is_clean: CleanModel, registry: _Registered
+    ) -> tuple[CardRecord, Card] | None:
         """The card to be written: made anew from its folder, or the published one with what has changed.
 
         None where it cannot be made. Raises _NotSteady.
         """
-        identity = identity_of(change.record, change.change)
-        if change.model is not None:
-            if not is_clean(change.model):
-                raise _NotSteady
-            card = try_card(self.root, change.model, identity)
-            if not is_clean(change.model):
-                raise _NotSteady
-            return card
-        try:
-            published = parse(self.cards.path_of(change.record.technical_name).read_bytes())
-        except (OSError, ValidationError):
+        record, identity = change.record, identity_of(change.record, change.change)
+        if change.model is None:
+            try:
+                published = parse(self.cards.path_of(record.technical_name).read_bytes())
+                return record, with_bases(with_identity(published, identity), record.bases)
+            except (OSError, ValueError):  # not there, no card, or not the one that was decided about
+                return None
+        if not is_clean(change.model):
+            raise _NotSteady
+        card = try_card(self.root, change.model, identity)
+        if not is_clean(change.model):
+            raise _NotSteady
+        if card is None:
             return None
-        return with_identity(published, identity)
+        digests = ""
+        if change.findings is not None:
+            card, digests = with_digests(card, change.findings), change.findings.key
+        bases = registry.resolve(replace(record, bases=_stated(card)))
+        return replace(record, bases=bases, digests=digests), with_bases(card, bases)
+
+
+class _Registered:
+    """The cards that are there and stay, for what is made from them; worked out once something is."""
+
+    def __init__(self, cards: CardDirectory, going: Container[str]) -> None:
+        self._cards = cards
+        self._going = going
+        self._registry: Registry | None = None
+
+    def add(self, record: CardRecord) -> None:
+        """Take up a card that was just written."""
+        if self._registry is not None:
+            self._registry.add(record)
+
+    def resolve(self, record: CardRecord) -> tuple[Base, ...]:
+        """The bases of `record` with their technical names."""
+        if record.bases and self._registry is None:
+            published = self._cards.published().cards
+            self._registry = Registry(card for name, card in published.items() if name not in self._going)
+        return self._registry.resolve(record) if self._registry is not None else ()
+
+
+def _is_adapter(change: CardChange) -> bool:
+    return change.model is not None and change.model.kind is Kind.ADAPTER
+
+
+def _stated(card: Card) -> tuple[Base, ...]:
+    return tuple(Base(one.name, by_person=one.source == MANIFEST) for one in card.lineage)
 
 
 def identity_of(record: CardRecord, change: Change) -> Identity:

@@ -26,6 +26,8 @@ _DECISIONS: Mapping[str, str] = {
     "moved": "model moved",
     "renamed": "model renamed",
     "overridden": "model's card overridden",
+    "resolved": "model's lineage resolved anew",
+    "digested": "model's digests published",
     "removed": "model removed",
 }
 

@@ -18,6 +18,7 @@ from dxwatchd.cycle import Cycle
 from dxwatchd.hints import Hints
 from dxwatchd.settings import Settings
 from tests.e2e.test_names import tiny_model
+from tests.layouts.making import lay, plain, tensors
 
 CALLS = ("write", "fsync", "rename", "link", "unlink")
 
@@ -77,9 +78,12 @@ class Scenario:
         )
 
     def drop(self) -> None:
-        """Two models come."""
+        """Two models come, and an adapter for one of them."""
         tiny_model(self.folder / "models" / "a", 1)
         tiny_model(self.folder / "models" / "b", 2)
+        config = {"peft_type": "LORA", "base_model_name_or_path": "somebody/a"}
+        adapter = {"adapter_config.json": plain(config), "adapter_model.safetensors": tensors(3)}
+        lay(adapter, self.folder / "models" / "lora")
 
     def edit(self, old: str, new: str) -> None:
         """A person saves the manifest by rename."""
@@ -158,12 +162,15 @@ def test_every_crash_point_leads_to_the_same_end(tmp_path: Path, monkeypatch: py
     assert [event for event, *_ in wanted["events"]] == [
         "proposed",
         "proposed",
+        "proposed",
+        "registered",
         "registered",
         "registered",
         "drifted",
         "restored",
         "moved",
         "removed",
+        "resolved",  # the adapter's base is not registered any more
         "proposed",  # its folder is still there: only a rejection stops the asking
     ]
     assert calls > 50

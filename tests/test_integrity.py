@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dxwatchd import integrity
+from dxwatchd.core.digest_view import DigestView
 from dxwatchd.core.plan import FolderState, Plan
 from dxwatchd.core.provenance import Check, Wanted, overall
 from dxwatchd.core.reasons import State
@@ -47,8 +48,11 @@ class Made:
     def after(self, **states: State) -> Plan:
         """What a pass says of these folders."""
         seen = look(self.root)
+        view = DigestView(seen.snapshot, self.integrity.known())
         folders = (FolderState(path, state, model=seen.models[path]) for path, state in states.items())
-        return self.integrity.after(Plan(folders=tuple(folders)), seen.snapshot, 0.0)
+        plan = Plan(folders=view.told(tuple(folders)))
+        self.integrity.after(plan, seen.snapshot, 0.0)
+        return plan
 
     def places(self) -> set[str]:
         """The files whose digests are kept."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dxwatchd.card.parts import Adapter
+from collections.abc import Sequence
+
+from dxwatchd.card.parts import Adapter, Ancestor
 from dxwatchd.card.values import Notes, at, boolean, integer, mapping, number, text, texts
+from dxwatchd.core.records import UNRESOLVED
 
 CONFIG = "adapter_config.json"
 
 
-def adapter(document: object, notes: Notes) -> Adapter | None:
-    """What the file states; None where it is not an object."""
+def adapter(document: object, lineage: Sequence[Ancestor], notes: Notes) -> Adapter | None:
+    """What the file states, and which of the model's ancestors it is for; None where it is not an object."""
     if not mapping(document):
         return None
     part = Adapter(
@@ -27,4 +30,16 @@ def adapter(document: object, notes: Notes) -> Adapter | None:
     for name, value in part:
         if value is not None and value != ():
             notes.source(f"adapter.{name}", f"{CONFIG}#/{name}")
-    return part
+    base = base_of(lineage, named=part.base_model_name_or_path is not None)
+    if base is not None:
+        notes.source("adapter.base_model_resolved", "derived: lineage")
+    return part.model_copy(update={"base_model_resolved": base})
+
+
+def base_of(lineage: Sequence[Ancestor], *, named: bool) -> str | None:
+    """The technical name of the model that an adapter is for, UNRESOLVED where it is not registered.
+
+    named: whether the adapter's own configuration names one. None where nothing does.
+    """
+    found = next((one.technical_name for one in lineage if one.relation == "adapter"), None)
+    return found or (UNRESOLVED if named else None)

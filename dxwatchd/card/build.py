@@ -17,6 +17,7 @@ from dxwatchd.card.gguf import gguf_architecture, gguf_context, gguf_tokenizer
 from dxwatchd.card.gguf_kv_cache import gguf_kv_cache
 from dxwatchd.card.integrity import integrity
 from dxwatchd.card.kv_cache import kv_cache
+from dxwatchd.card.lineage import lineage
 from dxwatchd.card.memory import memory_estimate
 from dxwatchd.card.other_configs import completed
 from dxwatchd.card.overrides import apply_overrides
@@ -90,6 +91,7 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         if gguf
         else kv_cache(config, shape, length, precision, packing, notes)
     )
+    ancestors = lineage(inputs, identity, file, notes, quantised=packing is not None)
     card = Card(
         technical_name=clean(identity.technical_name, _NAME_LIMIT),
         model_name=clean(identity.model_name, _NAME_LIMIT),
@@ -137,7 +139,10 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         limitations=description.limitations,
         references=description.references,
         capabilities=capabilities(description.task, config, words.chat_templates, notes, vision=vision),
-        adapter=adapter(documents.get("adapter_config.json"), notes) if model.kind is Kind.ADAPTER else None,
+        lineage=ancestors,
+        adapter=adapter(documents.get("adapter_config.json"), ancestors, notes)
+        if model.kind is Kind.ADAPTER
+        else None,
         sentence_transformers=sentences,
         components=components(documents, notes),
         custom_code=custom_code(model, documents, notes),

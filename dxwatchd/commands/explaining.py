@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dxwatchd.commands import output
+from dxwatchd.commands.ancestry import bases_told
 from dxwatchd.commands.one_folder import Looked, look, owner_of
 from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError, cell
 from dxwatchd.commands.reporting import read_status
@@ -45,7 +46,12 @@ def explain(settings: Settings, path: str, *, as_json: bool) -> int:
             _explain_nothing(settings, place, looked)
         for model, verdict in here:
             expected = expected_digests(model, looked.snapshot)
-            _explain_model(model, verdict, expected, _told(settings, model.path))
+            said = _told(settings, model.path)
+            _explain_model(model, verdict, expected, said)
+            for base in (
+                bases_told(settings, said["technical_name"]) if said and said["technical_name"] else ()
+            ):
+                output.say(f"{'made from':<12} {base}")
             for reason in passed_over.get(model.path, ()):
                 output.say(f"{'passed over':<12} {printable(str(reason), 2000)}")
         for stray in looked.strays:

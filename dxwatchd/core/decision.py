@@ -10,10 +10,12 @@ from collections.abc import Mapping
 
 from dxwatchd.core.claims import Claims, settle
 from dxwatchd.core.derivation import derive, held
+from dxwatchd.core.digest_view import DigestView
 from dxwatchd.core.entries import Broken, Entry, Problem, Status
 from dxwatchd.core.folder_states import GONE, MANIFEST_BUSY, FolderStates, folder_state, same_path, told
 from dxwatchd.core.hints import hints_of
 from dxwatchd.core.layouts import find
+from dxwatchd.core.lineage import resolved
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.plan import FolderState, NewProposal, Observation, Options, Plan
@@ -95,6 +97,7 @@ class _Decision:
         found = find(seen.snapshot, propose_checkpoints=options.propose_checkpoints, entered=self.claimed)
         self.strays = {stray.path: stray for stray in found.strays}
         self.rests: dict[str, Rest] = {}
+        self.digests = DigestView(seen.snapshot, seen.digests)
         self.judged = {model.path: self._judged(model) for model in found.models}
         self.unclaimed = {path: one for path, one in self.judged.items() if path not in self.claimed}
         self.followed = {card.path: name for name, card in seen.published.cards.items()}
@@ -102,7 +105,12 @@ class _Decision:
 
     def _judged(self, model: ModelFolder) -> Judged:
         verdict = judge(model, self.seen.snapshot)
-        return Judged(model, verdict, lambda: self._rest(model, verdict).settled)
+        return Judged(
+            model,
+            verdict,
+            lambda: self._rest(model, verdict).settled,
+            lambda: self.digests.findings(model),
+        )
 
     def _rest(self, model: ModelFolder, verdict: Verdict) -> Rest:
         if model.path not in self.rests:
@@ -132,9 +140,9 @@ class _Decision:
         unsettled = [one.due for one in self.rests.values() if not one.settled]
         return Plan(
             proposals=proposals,
-            cards=changes,
+            cards=resolved(self.seen.published, changes),
             withdrawals=withdrawals,
-            folders=self.states.all(),
+            folders=self.digests.told(self.states.all()),
             problems=problems,
             held=self.gone.reasons,
             watched={path: one.watched for path, one in self.rests.items()},

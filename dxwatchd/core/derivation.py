@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import chain, count
 from typing import Protocol
 
-from dxwatchd.core.hub_cache import cache_of
 from dxwatchd.core.naming import (
     MAX_MODEL_NAME,
     MAX_TECHNICAL,
@@ -22,6 +21,7 @@ from dxwatchd.core.naming import (
     technical_name_problem,
     unprefixed_slug,
 )
+from dxwatchd.core.publishers import as_published, in_hub_cache, publisher
 from dxwatchd.core.snapshot import basename
 from dxwatchd.core.text import printable
 
@@ -31,7 +31,6 @@ MAX_REJECTED = 8
 MAX_TITLE = 80
 """Characters of a README's title that may be a name; a longer one is a sentence."""
 
-_HUB_CACHE = re.compile(r"models--(?:(?P<org>.+?)--)?(?P<name>.+)")
 _ORG_AND_NAME = re.compile(r"[\w-][\w.-]*/(?P<name>[\w-][\w.-]*)")
 _MODEL_CARD = re.compile(r"model card( (for|of))?\b[\s:–-]*|[\s:–-]*\bmodel card", re.IGNORECASE)
 _OUTSIDE = re.compile(r"^[^\w(\[]+|[^\w)\].+!?]+$")
@@ -94,7 +93,7 @@ def derive(hints: Hints, taken: Mapping[str, str]) -> Names:
     same hints and taken names always give the same names.
     """
     base, rejected = _model_name(hints)
-    above = _publisher(hints.path)
+    above = publisher(hints.path)
     digest = short_digest(hints.path)
     stem = slug(base) or _fallback(hints)
     if is_reserved(unprefixed_slug(base)):
@@ -143,7 +142,7 @@ def _model_name(hints: Hints) -> tuple[str, list[str]]:
 
 def _last_resort(hints: Hints) -> str:
     """A name with a folder above in it, or the folder's own whatever it says, or one of kind and size."""
-    *above, last = map(_as_published, hints.path.split("/"))
+    *above, last = map(as_published, hints.path.split("/"))
     for part in reversed(above):
         if _objection(part) is None:
             whole = f"{part}-{last}"
@@ -153,10 +152,10 @@ def _last_resort(hints: Hints) -> str:
 
 def _stated(hints: Hints) -> Iterator[tuple[str, str | None]]:
     """The names that place and files give, best first, each with what speaks against it in this place."""
-    if (cached := _cached(hints.path)) is not None:
+    if (cached := in_hub_cache(hints.path)) is not None:
         ref = "" if not hints.refs or "main" in hints.refs else f"-{hints.refs[0].replace('/', '-')}"
         yield cached["name"] + ref, None
-    folder = _as_published(basename(hints.path))
+    folder = as_published(basename(hints.path))
     for stated in hints.front_matter:
         name, objection = _last_part(stated)
         yield name, objection or ("the folder's name says more" if _says_more(folder, name) else None)
@@ -191,30 +190,6 @@ def _objection(name: str) -> str | None:
     if is_hash(name):
         return "is a hash"
     return model_name_problem(name) or ("is generic" if is_generic(name) else None)
-
-
-def _cached(path: str) -> re.Match[str] | None:
-    """Publisher and name in the folder of huggingface_hub's cache that `path` is a revision in."""
-    cache = cache_of(path)
-    return _HUB_CACHE.fullmatch(basename(cache)) if cache is not None else None
-
-
-def _publisher(path: str) -> str:
-    """Who published the model, as far as the folder above it tells."""
-    cached = _cached(path)
-    if cached is not None:
-        return cached["org"] or ""
-    above = path.rpartition("/")[0].rpartition("/")[2]
-    return "" if is_generic(above) else above
-
-
-def _as_published(part: str) -> str:
-    """A folder's name as its publisher wrote it.
-
-    `Qwen3-8B` of huggingface_hub's `models--Qwen--Qwen3-8B`; ModelScope writes `.` as `___`.
-    """
-    match = _HUB_CACHE.fullmatch(part)
-    return match["name"] if match is not None else part.replace("___", ".")
 
 
 def _fallback(hints: Hints) -> str:

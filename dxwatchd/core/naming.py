@@ -49,6 +49,8 @@ def canonical(name: str) -> str:
 
     Source: Unicode Standard, 3.13, D146 (folding may leave a text that is not normalised any more).
     """
+    if name.isascii():  # is normalised, and folds to its lower case: most names, asked for in every pass
+        return name.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 

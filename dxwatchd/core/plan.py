@@ -9,7 +9,7 @@ from dxwatchd.core.derivation import Names
 from dxwatchd.core.entries import Problem
 from dxwatchd.core.manifest import Manifest
 from dxwatchd.core.model import ModelFolder
-from dxwatchd.core.provenance import Checked
+from dxwatchd.core.provenance import Checked, Known
 from dxwatchd.core.reasons import Reason, State
 from dxwatchd.core.records import CardRecord, Published
 from dxwatchd.core.rest import Periods, Watched
@@ -24,7 +24,8 @@ class Observation:
     root_lost: why the models root cannot be looked at (then the snapshot is empty and means nothing);
     manifest: the one in force; manifest_trouble: why what is in the file is not (the last good one is);
     manifest_quiet: whether the file may be appended to now; moved_in: folders that came in by one rename;
-    accept_removals: a person confirmed that many cards may go; seen_at: when the look at the root ended.
+    accept_removals: a person confirmed that many cards may go; seen_at: when the look at the root ended;
+    digests: those computed so far, None where nobody computes any.
     """
 
     snapshot: Snapshot
@@ -36,6 +37,7 @@ class Observation:
     moved_in: frozenset[str] = frozenset()
     accept_removals: bool = False
     seen_at: float = 0.0
+    digests: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,25 @@ class Change(StrEnum):
     MOVED = "moved"
     RENAMED = "renamed"
     OVERRIDDEN = "overridden"
+    RESOLVED = "resolved"  # a model that it was made from was registered, renamed or removed
+    DIGESTED = "digested"  # the digests of all its files became known, or are others than before
+
+
+UNRESOLVED = "unresolved"
+"""Instead of a technical name: no registered model is known to be it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A model that another one was made from, as a card names it.
+
+    name: a hub id (`org/name`) or a mere name, as stated; technical_name: of the registered model that it is,
+    or UNRESOLVED; by_person: stated in the manifest and not by the folder.
+    """
+
+    name: str
+    technical_name: str = UNRESOLVED
+    by_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +56,9 @@ class CardRecord:
 
     fingerprint: the pinned content; approved_fingerprint: what the entry's `fingerprint` line said when that
     content was taken (None: it had none); path: where the folder was last seen; entry_path: the entry's
-    `path` at that time (they differ while a move is not confirmed); revision: counts up from 1.
+    `path` at that time (they differ while a move is not confirmed); revision: counts up from 1;
+    bases: what it was made from, in the order of the card's lineage; digests: stands for all that the card
+    says of its files' digests (`Findings.key`), "" while they are pending.
     """
 
     technical_name: str
@@ -49,6 +70,8 @@ class CardRecord:
     availability: Availability
     revision: int
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    bases: tuple[Base, ...] = ()
+    digests: str = ""
 
 
 @dataclass(frozen=True, slots=True)

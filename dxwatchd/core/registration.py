@@ -6,20 +6,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dxwatchd.core.entries import Entry
+from dxwatchd.core.findings import Findings
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.readiness import Verdict
 from dxwatchd.core.reasons import Reason, ReasonKind, State, state_of
 from dxwatchd.core.records import Availability, CardRecord, Change
-from dxwatchd.core.revisions import CardChange, as_entry, content_kept, next_revision, why
+from dxwatchd.core.revisions import CardChange, as_entry, content_kept, digested, next_revision, why
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A model folder with the verdict on it. settled: whether it is at rest (asked only where it matters)."""
+    """A model folder with the verdict on it.
+
+    settled: whether it is at rest; findings: what is known of its digests (both asked only where it matters).
+    """
 
     model: ModelFolder
     verdict: Verdict
     settled: Callable[[], bool]
+    findings: Callable[[], Findings | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def _first_time(entry: Entry, known: Known, judged: Judged) -> Outcome:
         revision=known.last_revision + 1,
         overrides=dict(entry.overrides),
     )
-    change = CardChange(record, Change.REGISTERED, judged.model)
+    change = CardChange(record, Change.REGISTERED, judged.model, judged.findings())
     return Outcome(State.REGISTERED, change=change, folder=entry.path)
 
 
@@ -108,11 +113,20 @@ def _again(entry: Entry, card: CardRecord, judged: Judged) -> Outcome:
         availability=Availability.AVAILABLE,
     )
     if approved == card:
-        return Outcome(State.REGISTERED, folder=entry.path)
+        return Outcome(State.REGISTERED, change=_digested(card, judged), folder=entry.path)
     if found not in (card.fingerprint, entry.fingerprint) and not judged.settled():
         return Outcome(State.COPYING, (WAITING,), folder=entry.path)
-    change = CardChange(next_revision(approved, card), why(card, approved), judged.model)
+    record = next_revision(approved, card)
+    change = CardChange(record, why(card, approved), judged.model, judged.findings())
     return Outcome(State.REGISTERED, change=change, folder=entry.path)
+
+
+def _digested(card: CardRecord, judged: Judged) -> CardChange | None:
+    """The card with its digests, which wait for rest where others are known: a log that grows in the folder
+    is not to make a revision with every line.
+    """
+    change = digested(card, judged.model, judged.findings())
+    return change if change is None or not card.digests or judged.settled() else None
 
 
 def _expected(entry: Entry, card: CardRecord, found: str) -> str:
@@ -203,11 +217,11 @@ def _moved(entry: Entry, card: CardRecord, judged: Judged) -> Outcome:
         return Outcome(State.DRIFTED, reasons, change, folder=place)
     there = replace(as_entry(card, entry), path=place, availability=Availability.AVAILABLE)
     if there == card:
-        return Outcome(State.REGISTERED, (confirm,), folder=place)
+        return Outcome(State.REGISTERED, (confirm,), _digested(card, judged), folder=place)
     if place != card.path and not judged.settled():
         return Outcome(State.COPYING, (WAITING,), folder=place)
     reason = Change.MOVED if place != card.path else why(card, there)
-    change = CardChange(next_revision(there, card), reason, judged.model)
+    change = CardChange(next_revision(there, card), reason, judged.model, judged.findings())
     return Outcome(State.REGISTERED, (confirm,), change, folder=place)
 
 

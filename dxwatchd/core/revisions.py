@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dxwatchd.core.entries import Entry
+from dxwatchd.core.findings import Findings
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.records import CardRecord, Change
 
@@ -14,12 +15,14 @@ class CardChange:
     """A card to be written.
 
     record: what it is to be; change: why; model: the folder to read its content from, or None where the
-    content stays as it was published and only availability and the like change.
+    content stays as it was published and only availability and the like change; findings: of its digests,
+    where all are known. What is read from the folder (bases, digests) is not yet in a record with a model.
     """
 
     record: CardRecord
     change: Change
     model: ModelFolder | None
+    findings: Findings | None = None
 
 
 def as_entry(card: CardRecord, entry: Entry) -> CardRecord:
@@ -63,3 +66,13 @@ def why(card: CardRecord, wanted: CardRecord) -> Change:
     if (wanted.technical_name, wanted.model_name) != (card.technical_name, card.model_name):
         return Change.RENAMED
     return Change.OVERRIDDEN
+
+
+def digested(card: CardRecord, model: ModelFolder, findings: Findings | None) -> CardChange | None:
+    """`card`, which is as it should be, with the digests of its folder's files; None where it has them.
+
+    The folder is read again, so that files and digests are those of one moment.
+    """
+    if findings is None or findings.key == card.digests:
+        return None
+    return CardChange(next_revision(card, card), Change.DIGESTED, model, findings)

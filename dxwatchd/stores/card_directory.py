@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dxwatchd.core.findings import Source, key_of
 from dxwatchd.core.naming import canonical
-from dxwatchd.core.records import Availability, CardRecord, Change, Published
+from dxwatchd.core.records import Availability, Base, CardRecord, Change, Published
 from dxwatchd.stores.atomic import remove_leftovers, sync_folder, write_atomically
 
 INDEX_SCHEMA = "dxwatchd.index/v1"
@@ -193,10 +194,30 @@ def read_stored(path: Path) -> Stored | None:
             availability=Availability(card["availability"]),
             revision=_number(card["revision"]),
             overrides=dict(card["overrides"]),
+            bases=tuple(_base(ancestor) for ancestor in card.get("lineage", ())),
+            digests=_digests(card),
         )
         return Stored(record, Change(card["change"]), digest_of(raw))
     except _DAMAGE:
         return None
+
+
+def _base(ancestor: Mapping[str, Any]) -> Base:
+    by_person = ancestor["source"] == "manifest"
+    return Base(_text(ancestor["name"]), _text(ancestor["technical_name"]), by_person)
+
+
+def _digests(card: Mapping[str, Any]) -> str:
+    """What stands for the digests that a card says, "" where they are pending."""
+    integrity = card.get("integrity", {"status": "pending"})
+    if integrity["status"] == "pending":
+        return ""
+    return key_of(
+        _text(integrity["status"]),
+        [(file["name"], file["digest"].partition(":")[2]) for file in card["files"] if file["digest"]],
+        [Source(told["source"], told["commit"], told["files"]) for told in integrity["provenance"]],
+        integrity["mismatched_files"],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +264,7 @@ def _tombstone(line: Mapping[str, Any]) -> Tombstone:
     )
 
 
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, RecursionError)
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading a damaged file raises; RecursionError for a hostile one."""
 
 

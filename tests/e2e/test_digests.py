@@ -106,8 +106,7 @@ def test_switched_off_nothing_is_computed(place: Place, download: Callable[..., 
     place.start()
     download("good")
     place.proposed("good")
-    state = place.folder_state("good")
-    assert state is not None
+    state = place.until(lambda: place.folder_state("good"), "the status of the pass that proposed it")
     assert state["digests"] is None
     assert not (place.state / "digests.db").exists()
     assert "of 3 files known by huggingface_hub download metadata" in place.run("explain", "good")

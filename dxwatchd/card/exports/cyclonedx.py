@@ -18,9 +18,10 @@ from dxwatchd.card.exports.known import known
 from dxwatchd.card.exports.licences import licence_name
 from dxwatchd.card.exports.spdx import spdx_identifier
 from dxwatchd.card.exports.urls import is_url
-from dxwatchd.card.parts import UNRESOLVED, FilePart
+from dxwatchd.card.parts import FilePart
 from dxwatchd.card.schema import Card
 from dxwatchd.card.summary import summary
+from dxwatchd.core.records import UNRESOLVED
 
 _NAMESPACE = uuid.UUID("6f1c1a3e-6d0b-5c36-9a55-0c3f3f8b3d11")
 """Of the serial numbers here; any fixed one would do."""

@@ -15,10 +15,11 @@ from pydantic import JsonValue
 
 from dxwatchd.card.exports.known import known
 from dxwatchd.card.exports.licences import licence_name
-from dxwatchd.card.parts import UNRESOLVED, Ancestor, Quantization
+from dxwatchd.card.parts import Ancestor, Quantization
 from dxwatchd.card.schema import Card
 from dxwatchd.card.summary import human_count, human_size
 from dxwatchd.card.values import clean
+from dxwatchd.core.records import UNRESOLVED
 from dxwatchd.core.text import count
 
 _LIMIT = 4000

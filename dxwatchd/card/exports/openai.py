@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
-from dxwatchd.card.parts import UNRESOLVED
 from dxwatchd.card.schema import Card
+from dxwatchd.core.records import UNRESOLVED
 
 _OWNER = "dxwatchd"
 """As vLLM, llama.cpp and others write their own name: whoever lists the model owns its name."""

@@ -16,7 +16,7 @@ from dxwatchd.card.parts.custom_code import CustomCode
 from dxwatchd.card.parts.files import FilePart, WeightSetPart
 from dxwatchd.card.parts.integrity import Integrity, PickleFile, Provenance
 from dxwatchd.card.parts.kv_cache import KvCache, KvLayers
-from dxwatchd.card.parts.lineage import UNRESOLVED, Ancestor
+from dxwatchd.card.parts.lineage import Ancestor
 from dxwatchd.card.parts.memory import MemoryEstimate, ServingMemory, TrainingMemory
 from dxwatchd.card.parts.parameters import Parameters
 from dxwatchd.card.parts.quantization import Quantization
@@ -24,7 +24,6 @@ from dxwatchd.card.parts.sentence_transformers import SentenceTransformers
 from dxwatchd.card.parts.tokenizer import ChatTemplate, Tokenizer
 
 __all__ = [
-    "UNRESOLVED",
     "Adapter",
     "Ancestor",
     "Architecture",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dxwatchd.card.parts.common import Part
-
-UNRESOLVED = "unresolved"
-"""Instead of a technical name: no registered model is known to be it."""
+from dxwatchd.core.records import UNRESOLVED
 
 
 class Ancestor(Part):

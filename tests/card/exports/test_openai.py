@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 
 from dxwatchd.card.exports.openai import openai
-from dxwatchd.card.parts import UNRESOLVED, Adapter, Context
+from dxwatchd.card.parts import Adapter, Context
 from dxwatchd.card.schema import Card
+from dxwatchd.core.records import UNRESOLVED
 from tests.card.exports.making import cards, full_card
 
 SCHEMA = {

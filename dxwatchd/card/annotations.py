@@ -1,0 +1,72 @@
+"""What a published card says that changes later without its folder: bases that get registered, digests."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from dxwatchd.card.adapter import base_of
+from dxwatchd.card.parts import Provenance
+from dxwatchd.card.schema import Card
+from dxwatchd.core.findings import Findings
+from dxwatchd.core.records import Base
+
+
+def with_bases(card: Card, bases: Sequence[Base]) -> Card:
+    """`card` with the technical names of its ancestors.
+
+    bases: those of its lineage, in the same order. Raises ValueError where they are not as many.
+    """
+    lineage = tuple(
+        ancestor.model_copy(update={"technical_name": base.technical_name})
+        for ancestor, base in zip(card.lineage, bases, strict=True)
+    )
+    adapter = card.adapter
+    if adapter is not None:
+        base = base_of(lineage, named=adapter.base_model_name_or_path is not None)
+        adapter = adapter.model_copy(update={"base_model_resolved": base})
+    return card.model_copy(update={"lineage": lineage, "adapter": adapter})
+
+
+def with_digests(card: Card, findings: Findings) -> Card:
+    """`card` with the digests of its files, all of which are known, and what comparing them has shown.
+
+    Without this call a card says "pending": also for good, where the setting `digests` is "off".
+    """
+    known: dict[str, deque[str]] = {}
+    for name, digest in findings.sha256.items():  # names that are no UTF-8 may have become equal
+        known.setdefault(_name(name), deque()).append(f"sha256:{digest}")
+    return card.model_copy(
+        update={
+            "files": tuple(
+                file.model_copy(
+                    update={"digest": known[file.name].popleft() if known.get(file.name) else None}
+                )
+                for file in card.files
+            ),
+            "integrity": card.integrity.model_copy(
+                update={
+                    "status": findings.status.value,
+                    "provenance": tuple(
+                        Provenance(source=source.origin, commit=source.commit, files=source.files)
+                        for source in findings.sources
+                    ),
+                    "mismatched_files": tuple(map(_name, findings.mismatched)),
+                }
+            ),
+            "sources": dict(sorted({**card.sources, **_sources(findings)}.items())),
+        }
+    )
+
+
+def _sources(findings: Findings) -> dict[str, str]:
+    origins = ", ".join(dict.fromkeys(source.origin for source in findings.sources))
+    return {
+        "files.digest": "computed from the files",
+        "integrity.status": f"derived: digests compared with {origins or 'nothing'}",
+    }
+
+
+def _name(name: str) -> str:
+    """As the card writes names that are no UTF-8."""
+    return name.encode("utf-8", "replace").decode("utf-8")
