@@ -16,7 +16,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -104,16 +104,16 @@ def _exchange(target: Path, before: bytes, after: bytes) -> None:
     try:
         if has_writer(target):
             raise Changed
-        ours = _write_like(aside, after, target.stat())
-        if _swapped(aside, target):
-            if not _is_settled(aside, before):
-                _give_back(aside, target, ours)
+        with _write_like(aside, after, target.stat()) as ours:
+            if target.read_bytes() != before:  # writing takes long enough for a save
                 raise Changed
-        else:
-            # a file system that cannot exchange (some network ones): a narrow window remains
-            if target.read_bytes() != before:
-                raise Changed
-            os.rename(aside, target)
+            if _swapped(aside, target):
+                if not _is_settled(aside, before):
+                    _give_back(aside, target, os.fstat(ours.fileno()).st_ino)
+                    raise Changed
+            else:
+                # a file system that cannot exchange (some network ones): a narrow window remains
+                os.rename(aside, target)
     except FileNotFoundError:
         raise Changed from None
     finally:
@@ -121,9 +121,13 @@ def _exchange(target: Path, before: bytes, after: bytes) -> None:
     sync_folder(target.parent)
 
 
-def _write_like(path: Path, data: bytes, like: os.stat_result) -> int:
-    """Make a file with the owner and mode of another one. Returns its inode."""
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+def _write_like(path: Path, data: bytes, like: os.stat_result) -> BinaryIO:
+    """Make a file with the owner and mode of another one.
+
+    It is left open: while it is, no other file can have its inode, not even after it was replaced.
+    """
+    file = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")  # noqa: SIM115 - the caller closes it
+    try:
         file.write(data)
         file.flush()
         for owner, group in ((-1, like.st_gid), (like.st_uid, -1)):
@@ -131,7 +135,10 @@ def _write_like(path: Path, data: bytes, like: os.stat_result) -> int:
                 os.fchown(file.fileno(), owner, group)
         os.fchmod(file.fileno(), like.st_mode & 0o7777)
         os.fsync(file.fileno())
-        return os.fstat(file.fileno()).st_ino
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _is_settled(replaced: Path, before: bytes) -> bool:
@@ -140,14 +147,23 @@ def _is_settled(replaced: Path, before: bytes) -> bool:
 
 
 def _give_back(aside: Path, target: Path, ours: int) -> None:
-    """Put what was replaced back in its place, or what somebody saved there meanwhile: never ours."""
+    """Put what was replaced back in its place, or what somebody saved there meanwhile: never ours.
+
+    ours: the inode of our file, which the caller holds open. Every other file that was seen is held too: an
+    editor's next file could have the inode of one that is gone, and would be taken for it.
+    """
+    if target.stat().st_ino != ours:
+        return  # somebody has saved over ours: that is newer than what was replaced
     known = {ours}
-    for _ in range(TRIES):
-        known.add(aside.stat().st_ino)
-        _swapped(aside, target)
-        if aside.stat().st_ino in known:
-            return  # what lay there is ours, or was superseded by what lies there now
-        # somebody saved between the two exchanges: that is the newest, and goes back
+    with contextlib.ExitStack() as held:
+        for _ in range(TRIES):
+            seen = os.open(aside, os.O_PATH | os.O_CLOEXEC)
+            held.callback(os.close, seen)
+            known.add(os.fstat(seen).st_ino)
+            _swapped(aside, target)
+            if aside.stat().st_ino in known:
+                return  # what lay there is ours, or was superseded by what lies there now
+            # somebody saved between the look and the exchange: that is the newest, and goes back
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
