@@ -212,11 +212,14 @@ def _qwen2(config: object, layers: int) -> Layers | None:
         return None
     if found[0] is False:
         return ((LayerType.FULL,) * layers, found[1]) if _knows_only_attention(config) else None
+    kind = text(text_part(config)[1].get("model_type"))
+    if kind == "qwen3_moe":  # its class does not know `max_window_layers`
+        return (LayerType.SLIDING,) * layers, found[1]
     full = find(config, "max_window_layers")
     first = integer(full[0]) if full else None
     if first is None:
         return (), found[1]
-    if text(text_part(config)[1].get("model_type")) == "qwen2_moe":  # every other one of the first layers
+    if kind == "qwen2_moe":  # every other one of the first layers
         sliding = [index < first and index % 2 == 0 for index in range(layers)]
     else:
         sliding = [index >= first for index in range(layers)]
