@@ -20,10 +20,9 @@ from dxwatchd.card.config_keys import (
     stated,
     text_class,
     text_part,
-    whole,
 )
 from dxwatchd.card.parts import Architecture, Moe
-from dxwatchd.card.per_layer import differing
+from dxwatchd.card.per_layer import differing, global_head_dim
 from dxwatchd.card.values import Notes, at, boolean, integer, text, texts
 
 _FALCON = frozenset({"falcon", "RefinedWeb", "RefinedWebModel"})
@@ -179,7 +178,7 @@ def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Not
     found = found or defaulted(config, "head_dim")
     if found is None:
         return _share_of_hidden(config, readings["hidden_size"], heads)
-    for_global = whole(config, "global_head_dim")
+    for_global = global_head_dim(config)
     if for_global and for_global != found[0]:
         notes.warn(
             f"head_dim differs by layer type: {for_global} in layers of full attention,"

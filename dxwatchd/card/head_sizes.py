@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dxwatchd.card.config_keys import find, look_up, whole
 from dxwatchd.card.layer_rules import LayerType
+from dxwatchd.card.per_layer import global_head_dim
 
 
 class HeadSizes(NamedTuple):
@@ -38,7 +39,7 @@ def head_sizes(
         value_dim = whole(config, "swa_v_head_dim") or whole(config, "v_head_dim") or key_dim
     else:
         mixed = LayerType.SLIDING in types
-        wide = whole(config, "global_head_dim") if mixed else None
+        wide = global_head_dim(config) if mixed else None
         own = find(config, "attention_k_eq_v")
         if mixed and own and own[0] is True:
             shared = whole(config, "num_global_key_value_heads") or shared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dxwatchd.card.config_keys import ALIASES, Path, Reading, text_part
+from dxwatchd.card.config_keys import ALIASES, Path, Reading, mentions, text_part, whole
 from dxwatchd.card.values import integer, mapping
 
 Sizes = tuple[tuple[str, int], ...]
@@ -38,6 +38,14 @@ def differing(config: object, readings: Mapping[str, Reading | None]) -> dict[st
             if reading is not None and reading[0] != size:
                 found.setdefault(field, size)
     return found
+
+
+def global_head_dim(config: object) -> int | None:
+    """The width of heads in layers of full attention, where these have one of their own.
+
+    None for a config that gives it layer by layer, be it for none: its class then looks at nothing else.
+    """
+    return None if mentions(config, "per_layer_config") else whole(config, "global_head_dim")
 
 
 def with_sizes(config: object, sizes: Sizes) -> object:

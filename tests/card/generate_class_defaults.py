@@ -89,6 +89,9 @@ def _entry(config_class: Any) -> dict[str, Any] | None:
         return None
     probes = list(_probes(config_class, bare))
     same = {key: bare[key] for key in KEYS if _is_plain(bare.get(key)) and _stays(key, bare, probes)}
+    widths = {own.get("head_dim") for own in (bare.get("per_layer_config") or {}).values()}
+    if len(widths) == 1 and isinstance(width := widths.pop(), int):
+        same["global_head_dim"] = width  # the key by which Gemma-4 states it is not among its attributes
     entry: dict[str, Any] = {"class": config_class.__name__, "defaults": same}
     if names := {field: key for field, key in config_class.attribute_map.items() if field in FIELDS}:
         entry["names"] = names

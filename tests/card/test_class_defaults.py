@@ -192,6 +192,17 @@ def test_heads_that_differ_by_layer_type() -> None:
     assert "global_head_dim" in notes.sources["architecture.attention.by_layer_type"]
 
 
+def test_gemma_4_without_a_word_on_its_wide_heads() -> None:
+    """The class makes the heads of full attention 512 wide: no one number is true of all layers."""
+    config = {"model_type": "gemma4_text", "num_hidden_layers": 6, "hidden_size": 2304, "sliding_window": 512,
+              "layer_types": ["sliding_attention"] * 5 + ["full_attention"]}  # fmt: skip
+    shape = architecture(config, Notes())
+    assert shape.head_dim is None
+    assert shape.attention.by_layer_type["full_attention"].head_dim == 512
+    by_layer = {**config, "per_layer_config": {"5": {"head_dim": 64}}}
+    assert architecture(by_layer, Notes()).attention.by_layer_type == {}
+
+
 def test_latent_attention_has_sizes_of_its_own() -> None:
     """DeepSeek-V3: the compressed vector's sizes instead of a head_dim that would be half a truth."""
     config = {"model_type": "deepseek_v3", "kv_lora_rank": 512, "qk_rope_head_dim": 64}

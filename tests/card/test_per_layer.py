@@ -77,7 +77,9 @@ def test_windows_of_unlike_width_each_count() -> None:
 def test_what_is_no_difference_changes_nothing(stated: object) -> None:
     """An empty list of differences, the same size again, or what is not understood."""
     config = {**_CONFIG, "per_layer_config": stated}
-    assert architecture(config, Notes()) == architecture(_CONFIG, Notes())
+    assert architecture(config, Notes()) == architecture(
+        {**_CONFIG, "global_head_dim": _CONFIG["head_dim"]}, Notes()
+    )
 
 
 def test_a_layer_sees_its_own_sizes() -> None:
