@@ -171,12 +171,11 @@ def _stated(hints: Hints) -> Iterator[tuple[str, str | None]]:
 
 
 def _last_part(stated: str) -> tuple[str, str | None]:
-    """The name in `publisher/name`; of any other path no name is taken."""
+    """The name in `publisher/name`; no other path is taken apart."""
     match = _ORG_AND_NAME.fullmatch(stated)
     if match is not None:
         return match["name"], None
-    is_path = stated.startswith(("/", "~", ".")) or stated.count("/") > 1
-    return stated.strip(), "is a path" if is_path else None
+    return stated.strip(), "holds a path" if "/" in stated or "\\" in stated else None
 
 
 def _says_more(folder: str, name: str) -> bool:
