@@ -11,6 +11,9 @@ from typing import Any
 GROWTH = 8
 """How many times larger the larger of the two sizes is that `growth` compares."""
 
+LINEAR = 40
+"""What `growth` stays below for work in proportion to its size, also beyond the processor's caches."""
+
 
 class Metered(io.FileIO):
     """A file that counts the bytes which are read of it. Wrapped by `metered`."""

@@ -18,7 +18,7 @@ from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.front_matter import read_front_matter
-from tests.cost import GROWTH, growth
+from tests.cost import GROWTH, LINEAR, growth
 
 _IDENTITY = Identity("a", "A", "p/a", "p/a", "sha256:0")
 
@@ -290,7 +290,7 @@ def test_hostile_lines_take_no_time(start: str, words: str) -> None:
         line = start + words * (length // len(words))
         card_of(f"# Limitations\n{line}\n## Objective\n{line}")
 
-    assert growth(look, 500_000 // GROWTH) < 3 * GROWTH
+    assert growth(look, 500_000 // GROWTH) < LINEAR
 
 
 _PIECES = st.sampled_from(

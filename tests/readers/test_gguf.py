@@ -19,7 +19,7 @@ from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.gguf import GgufArray, GgufHeader, GgufTensor, read_header
 from dxwatchd.readers.gguf_types import TENSOR_TYPES
-from tests.cost import GROWTH, growth
+from tests.cost import GROWTH, LINEAR, growth
 from tests.readers.judging import faults_of
 
 Write = Callable[..., bytes]
@@ -306,7 +306,7 @@ def test_passes_over_a_vocabulary_quickly() -> None:
         data = packed([pair("tokens", 9, words)], [])
         assert read(data).arrays == {"tokens": GgufArray("string", count, None)}
 
-    assert growth(look, 300_000 // GROWTH) < 3 * GROWTH
+    assert growth(look, 300_000 // GROWTH) < LINEAR
 
 
 @given(st.binary(max_size=200))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dxwatchd.core.readme import Section, without_markup
 from dxwatchd.readers.readme import MAX_SECTION, MAX_SECTIONS, MAX_TITLE, read_sections
-from tests.cost import GROWTH, growth
+from tests.cost import GROWTH, LINEAR, growth
 
 
 def read(text: str) -> list[tuple[int, str, str, str]]:
@@ -83,7 +83,7 @@ def test_no_line_takes_long(markup: str) -> None:
         read_sections([line, "# " + line])
         without_markup(line)
 
-    assert growth(look, 500_000 // GROWTH) < 3 * GROWTH
+    assert growth(look, 500_000 // GROWTH) < LINEAR
 
 
 @given(

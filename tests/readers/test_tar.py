@@ -17,7 +17,7 @@ from dxwatchd.core.facts import Fault
 from dxwatchd.readers import tar
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.tar import MAX_PADDING, read_archive
-from tests.cost import GROWTH, growth, metered
+from tests.cost import GROWTH, LINEAR, growth, metered
 from tests.readers.judging import faults_of, from_anywhere
 
 BLOCK = 512
@@ -249,7 +249,7 @@ def test_many_small_records_take_linear_time() -> None:
     def look(records: int) -> None:
         assert read(extended(b"3 x" * records) + header(0) + END).members == 1
 
-    assert growth(look, 340_000 // GROWTH) < 3 * GROWTH
+    assert growth(look, 340_000 // GROWTH) < LINEAR
 
 
 @pytest.mark.parametrize("magic", [b"ustar\x0000", b"ustar  \0", bytes(8)])
