@@ -176,9 +176,8 @@ def test_overrides_prevail_and_are_marked() -> None:
 @pytest.mark.parametrize("key", OVERRIDABLE)
 def test_each_descriptive_field_can_be_overridden(key: str) -> None:
     """The entry's word replaces the card's field of the same name."""
-    card = build_card(
-        CardInputs(_FOLDER), dataclasses.replace(_IDENTITY, overrides={key: "as a person says"})
-    )
+    identity = dataclasses.replace(_IDENTITY, overrides={key: "as a person says"})
+    card = build_card(CardInputs(_FOLDER), identity)
     assert getattr(card, key) in ("as a person says", ("as a person says",))
     assert card.sources[key] == "manifest"
     assert parse(dump(card)) == card
