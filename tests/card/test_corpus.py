@@ -144,7 +144,16 @@ def test_what_the_readme_states(families: Callable[[], Iterator[Any]], identity:
 _OF_ITSELF = frozenset(
     {
         *("schema", "technical_name", "model_name", "kind", "layout", "path", "entry_path", "availability"),
-        *("revision", "change", "fingerprint", "sources", "overrides", "conflicts", "warnings"),
+        *(
+            "revision",
+            "change",
+            "fingerprint",
+            "approved_fingerprint",
+            "sources",
+            "overrides",
+            "conflicts",
+            "warnings",
+        ),
         *("files", "weight_sets", "integrity.status", "capabilities.confidence", "context.rule"),
         "parameters.exact",
     }
@@ -153,7 +162,7 @@ _OF_ITSELF = frozenset(
 
 
 def test_every_value_has_its_source(families: Callable[[], Iterator[Any]], identity: Identity) -> None:
-    """Whatever is not null, in any family, says where it is from: for itself or for the part that it is in."""
+    """Whatever is not null says where it is from, for itself or with the part that it is in."""
     bare: list[str] = []
     for family in families():
         card = json.loads(dump(build_card(family.inputs, identity)))
