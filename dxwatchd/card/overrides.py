@@ -18,9 +18,20 @@ _ONE = (
     "library_name",
     "template",
     "base_model_relation",
+    "version",
 )
-_SEVERAL = ("language", "tags", "datasets", "tasks", "base_model")
-OVERRIDABLE = (*_ONE, *_SEVERAL, "notes")
+_LONG = ("limitations", "notes")
+_SEVERAL = (
+    "language",
+    "tags",
+    "datasets",
+    "tasks",
+    "base_model",
+    "authors",
+    "training_objectives",
+    "references",
+)
+OVERRIDABLE = (*_ONE, *_LONG, *_SEVERAL)
 """Keys of a manifest entry that replace the card's field of the same name. Others are only listed."""
 
 
@@ -31,7 +42,7 @@ def apply_overrides(card: Card, overrides: Mapping[str, object]) -> Card:
     for key, value in overrides.items():
         if key not in OVERRIDABLE:
             continue
-        found: object = text(value, _NOTES_LIMIT) if key in _ONE or key == "notes" else texts(value)
+        found: object = texts(value) if key in _SEVERAL else text(value, _NOTES_LIMIT)
         if found:
             taken[key] = found
         else:
