@@ -1,38 +1,15 @@
-"""What reading costs, told without a clock on the wall: bytes that were read, and how work grows."""
+"""How work grows with the size of what it is done on, told without a clock on the wall."""
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 GROWTH = 8
 """How many times larger the larger of the two sizes is that `growth` compares."""
 
 LINEAR = 40
 """What `growth` stays below for work in proportion to its size, also beyond the processor's caches."""
-
-
-class Metered(io.FileIO):
-    """A file that counts the bytes which are read of it. Wrapped by `metered`."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "rb")
-        self.count = 0
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read into the buffer, and count."""
-        length = super().readinto(buffer) or 0
-        self.count += length
-        return length
-
-
-def metered(path: Path) -> tuple[io.BufferedReader, Metered]:
-    """A file opened as readers get it, and its meter, which counts what buffering reads ahead, too."""
-    meter = Metered(path)
-    return io.BufferedReader(meter), meter
 
 
 def growth(work: Callable[[int], object], size: int) -> float:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.ctranslate2 import read_model
 from dxwatchd.readers.errors import ReaderError
-from tests.cost import metered
-from tests.readers.judging import faults_of, from_anywhere, wholeness
+from tests.readers.judging import Counting, faults_of, from_anywhere, wholeness
 
 SPEC = "TransformerSpec"
 
@@ -169,10 +168,9 @@ def test_content_is_stepped_over(tmp_path: Path) -> None:
             made.seek(length, io.SEEK_CUR)
         made.write(struct.pack("<I", 0))
         size = made.tell()
-    stream, meter = metered(path)
-    with stream:
+    with Counting(path) as stream:
         assert read_model(stream, size) == (SPEC, size, 16)
-    assert meter.count < size // 1000
+    assert stream.count < size // 1000
 
 
 def test_endless_structure_is_refused() -> None:

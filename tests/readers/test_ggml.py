@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.ggml import read_model
-from tests.cost import metered
-from tests.readers.judging import faults_of, from_anywhere, wholeness
+from tests.readers.judging import Counting, faults_of, from_anywhere, wholeness
 
 HYPERPARAMETERS = {
     "n_vocab": 51865,
@@ -220,10 +219,9 @@ def test_content_is_stepped_over(tmp_path: Path) -> None:
             made.seek(2 << 27, io.SEEK_CUR)
         made.truncate()
         size = made.tell()
-    stream, meter = metered(path)
-    with stream:
+    with Counting(path) as stream:
         assert read_model(stream, size) == (size, 11 + 39 * 32)
-    assert meter.count < size // 1000
+    assert stream.count < size // 1000
     assert size > 300 * 10**9
 
 

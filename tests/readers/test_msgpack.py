@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.msgpack import MAX_DEPTH, MAX_ITEMS, read_map
-from tests.cost import metered
-from tests.readers.judging import faults_of
+from tests.readers.judging import Counting, faults_of
 
 ITEMS = {
     "fixint": b"\x07",
@@ -195,10 +194,9 @@ def test_content_is_stepped_over(tmp_path: Path) -> None:
             made.seek(400_000_000, io.SEEK_CUR)
         made.truncate()
         size = made.tell()
-    stream, meter = metered(path)
-    with stream:
+    with Counting(path) as stream:
         assert read_map(stream, size).promised_size == size
-    assert meter.count < size // 1000
+    assert stream.count < size // 1000
 
 
 def test_a_stream_shorter_than_its_size_is_truncated() -> None:

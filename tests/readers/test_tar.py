@@ -17,8 +17,8 @@ from dxwatchd.core.facts import Fault
 from dxwatchd.readers import tar
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.tar import MAX_PADDING, read_archive
-from tests.cost import GROWTH, LINEAR, growth, metered
-from tests.readers.judging import faults_of, from_anywhere
+from tests.cost import GROWTH, LINEAR, growth
+from tests.readers.judging import Counting, faults_of, from_anywhere
 
 BLOCK = 512
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
@@ -313,10 +313,9 @@ def test_members_beyond_8_gib(form: Literal[1, 2], tmp_path: Path) -> None:
         made.seek(member.size + 511, io.SEEK_CUR)
         made.write(header(0, name=b"last") + END)
         size = made.tell()
-    stream, meter = metered(path)
-    with stream:
+    with Counting(path) as stream:
         assert read_archive(stream, size) == (False, size, 3 + len(FILES) + 2)
-        assert meter.count < size // 1000
+        assert stream.count < size // 1000
         assert (read_archive(stream, size - 2048).promised_size or 0) > size - 2048
     with tarfile.open(path) as opened:
         assert opened.getmembers()[-2].size == member.size
