@@ -51,7 +51,7 @@ def clean(value: str, limit: int = TEXT_LIMIT) -> str:
 
 
 def encodable(value: str) -> str:
-    """`value` exactly as it is, but for what no JSON can hold: lone surrogates, as for bytes that are no UTF-8."""
+    """`value` exactly as it is, but for what no JSON can hold: bytes that are no UTF-8, lone surrogates."""
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
