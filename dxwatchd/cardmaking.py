@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +10,14 @@ import structlog
 
 from dxwatchd.card.build import build_card
 from dxwatchd.card.schema import Card
-from dxwatchd.card.sources import CardInputs, Identity, TensorInfo, wanted_documents, wanted_texts
+from dxwatchd.card.sources import (
+    CardInputs,
+    GgufMetadata,
+    Identity,
+    TensorInfo,
+    wanted_documents,
+    wanted_texts,
+)
 from dxwatchd.core.filenames import README
 from dxwatchd.core.model import Kind, ModelFolder, WeightFormat, WeightSet
 from dxwatchd.core.text import printable
@@ -72,7 +78,6 @@ def read_inputs(root: Path, model: ModelFolder) -> CardInputs:
         documents=documents,
         texts=texts,
         front_matter=front.fields,
-        readme_title=front.title,
         readme_sections=front.sections,
         tensors=reading.tensors,
         gguf_metadata=reading.gguf_metadata,
@@ -91,7 +96,7 @@ class _Reading:
     model: ModelFolder
     warnings: list[str] = field(default_factory=list)
     tensors: dict[str, tuple[TensorInfo, ...]] = field(default_factory=dict)
-    gguf_metadata: Mapping[str, int | float | bool | str] = field(default_factory=dict)
+    gguf_metadata: GgufMetadata = field(default_factory=dict)
     gguf_arrays: dict[str, int] = field(default_factory=dict)
     gguf_lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dxwatchd.card.attention_type import attention_type
 from dxwatchd.card.config_keys import find, is_mla, pointer, positive, text_part, whole
 from dxwatchd.card.head_sizes import head_sizes
 from dxwatchd.card.layer_rules import MOST_LAYERS, NEMOTRON_H, LayerType
@@ -48,7 +49,7 @@ def _kind(config: object, values: Mapping[str, int | None], notes: Notes) -> str
     if not heads or not shared or heads < shared:
         return None
     notes.source("architecture.attention.type", "derived: num_attention_heads, num_key_value_heads")
-    return "mha" if shared == heads else "mqa" if shared == 1 else "gqa"
+    return attention_type(heads, shared)
 
 
 def _window(config: object, notes: Notes) -> int | None:

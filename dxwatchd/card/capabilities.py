@@ -26,13 +26,12 @@ def capabilities(
     templates: Sequence[ChatTemplate],
     notes: Notes,
     *,
-    vision: bool = False,
+    vision: bool,
 ) -> Capabilities:
     """By the task; of a model that writes text, also by the parts that its config has.
 
-    vision: whether the model takes images, which a task on texts and documents does not tell.
-
     Tools and reasoning are told by the words of the templates, and by nothing where there is none.
+    vision: whether the model takes images, which a task on texts and documents does not tell.
     """
     takes, gives = TASK_TYPES.get(task.name, ((), ())) if task else ((), ())
     if task and takes:

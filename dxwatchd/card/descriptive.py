@@ -12,7 +12,7 @@ from dxwatchd.card.limitations import limitations
 from dxwatchd.card.objectives import training_objectives
 from dxwatchd.card.parts import Architecture
 from dxwatchd.card.references import references
-from dxwatchd.card.sources import CardInputs
+from dxwatchd.card.sources import VOICE, CardInputs
 from dxwatchd.card.tasks import all_tasks, main_task
 from dxwatchd.card.values import Notes, at, mapping, text, texts
 from dxwatchd.core.filenames import README
@@ -52,7 +52,7 @@ class Description:
 
 
 def describe(
-    inputs: CardInputs, shape: Architecture, file: str, notes: Notes, *, vision: bool = False
+    inputs: CardInputs, shape: Architecture, file: str, notes: Notes, *, vision: bool
 ) -> Description:
     """The description that the README gives, then the GGUF header of `file`, then what class and layout tell.
 
@@ -170,7 +170,7 @@ def _languages(stated: _Stated, documents: Mapping[str, object], notes: Notes) -
     if found:
         return found
     for name in documents:
-        if name.endswith(".onnx.json"):
+        if name.endswith(VOICE):
             for way in (("language", "family"), ("espeak", "voice")):
                 code = text(at(documents[name], *way))
                 if code:

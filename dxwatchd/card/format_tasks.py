@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from dxwatchd.card.config_keys import pointer
-from dxwatchd.card.sources import CardInputs
+from dxwatchd.card.sources import CardInputs, GgufMetadata
 from dxwatchd.card.values import at, integer, mapping, text
 from dxwatchd.core.model import Layout
 
@@ -66,7 +66,7 @@ def _ranker(documents: Mapping[str, object]) -> str | None:
     return None
 
 
-def _gguf(metadata: Mapping[str, int | float | bool | str]) -> Task | None:
+def _gguf(metadata: GgufMetadata) -> Task | None:
     """By how llama.cpp pools, else by a chat template: of a model without either nothing is known."""
     name = metadata.get("general.architecture")
     pooled = _POOLING.get(integer(metadata.get(f"{name}.pooling_type")) or 0)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dxwatchd.card.attention_type import attention_type
 from dxwatchd.card.chat_templates import chat_template
 from dxwatchd.card.parts import Architecture, Attention, ChatTemplate, Context, Moe, Tokenizer
+from dxwatchd.card.sources import GgufMetadata
 from dxwatchd.card.values import Notes, boolean, integer, text
-
-Metadata = Mapping[str, int | float | bool | str]
 
 _FIELDS = {
     "hidden_size": "embedding_length",
@@ -30,7 +30,9 @@ _EXPERTS = {
 }
 
 
-def gguf_architecture(metadata: Metadata, arrays: Mapping[str, int], file: str, notes: Notes) -> Architecture:
+def gguf_architecture(
+    metadata: GgufMetadata, arrays: Mapping[str, int], file: str, notes: Notes
+) -> Architecture:
     """The architecture that the header of `file` states. Values that differ by layer (arrays) stay None."""
     name = text(metadata.get("general.architecture"))
     if name is None:
@@ -65,7 +67,7 @@ def gguf_architecture(metadata: Metadata, arrays: Mapping[str, int], file: str, 
     )
 
 
-def gguf_context(metadata: Metadata, file: str, notes: Notes) -> Context:
+def gguf_context(metadata: GgufMetadata, file: str, notes: Notes) -> Context:
     """What the model serves (`context_length`), and what it was trained on before positions were scaled."""
     name = metadata.get("general.architecture")
     declared = integer(metadata.get(f"{name}.context_length"), 1)
@@ -79,7 +81,7 @@ def gguf_context(metadata: Metadata, file: str, notes: Notes) -> Context:
     return Context(declared=declared, native=original or declared, effective=declared, rule="declared")
 
 
-def gguf_tokenizer(metadata: Metadata, file: str, notes: Notes) -> Tokenizer:
+def gguf_tokenizer(metadata: GgufMetadata, file: str, notes: Notes) -> Tokenizer:
     """The kind of tokenizer and the template; the special tokens' texts stand in a list that nobody reads."""
     kind = text(metadata.get("tokenizer.ggml.model"))
     if kind:
@@ -114,12 +116,17 @@ def _derive_head_dim(values: dict[str, int | None], mla: int | None, notes: Note
 
 
 def _attention(
-    name: str, metadata: Metadata, values: Mapping[str, int | None], mla: int | None, file: str, notes: Notes
+    name: str,
+    metadata: GgufMetadata,
+    values: Mapping[str, int | None],
+    mla: int | None,
+    file: str,
+    notes: Notes,
 ) -> Attention:
     heads, shared = values["num_attention_heads"], values["num_key_value_heads"]
     kind = "mla" if mla else None
     if heads and shared and heads >= shared:
-        kind = "mha" if shared == heads else "mqa" if shared == 1 else "gqa"
+        kind = attention_type(heads, shared)
     if kind:
         notes.source("architecture.attention.type", "derived: attention.head_count, attention.head_count_kv")
     window = integer(metadata.get(f"{name}.attention.sliding_window"), 1)
@@ -128,7 +135,7 @@ def _attention(
     return Attention(type=kind, sliding_window=window)
 
 
-def _moe(name: str, metadata: Metadata, file: str, notes: Notes) -> Moe | None:
+def _moe(name: str, metadata: GgufMetadata, file: str, notes: Notes) -> Moe | None:
     values = {field: integer(metadata.get(f"{name}.{key}"), 1) for field, key in _EXPERTS.items()}
     if not values["num_experts"]:
         return None

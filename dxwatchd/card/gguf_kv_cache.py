@@ -11,9 +11,8 @@ from dxwatchd.card.kv_cache import summed
 from dxwatchd.card.kv_sizes import attention_bytes, mla_bytes
 from dxwatchd.card.layer_rules import LayerType
 from dxwatchd.card.parts import Architecture, KvCache, KvLayers
+from dxwatchd.card.sources import GgufMetadata
 from dxwatchd.card.values import INTEGER_LIMIT, Notes, integer
-
-Metadata = Mapping[str, int | float | bool | str]
 
 DTYPE, ITEMSIZE = "float16", 2
 """llama.cpp's default for the cache (`--cache-type-k f16`, `--cache-type-v f16`)."""
@@ -33,7 +32,7 @@ _WINDOWS = ("attention.sliding_window", "attention.chunk_size")
 
 
 def gguf_kv_cache(
-    metadata: Metadata, arrays: Mapping[str, int], shape: Architecture, file: str, notes: Notes
+    metadata: GgufMetadata, arrays: Mapping[str, int], shape: Architecture, file: str, notes: Notes
 ) -> KvCache:
     """The cache of a model whose layers all keep every token.
 
@@ -58,7 +57,7 @@ def gguf_kv_cache(
     return summed((group,), DTYPE, f"derived: {file}#{name}.attention", notes)
 
 
-def _token_bytes(name: str, metadata: Metadata, shape: Architecture) -> int | None:
+def _token_bytes(name: str, metadata: GgufMetadata, shape: Architecture) -> int | None:
     """One token in one layer."""
     rank = integer(metadata.get(f"{name}.attention.kv_lora_rank"), 1)
     key_dim = integer(metadata.get(f"{name}.attention.key_length"), 1) or shape.head_dim

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dxwatchd.card.attention_type import attention_type
 from dxwatchd.card.config_formats import Format, other_config
 from dxwatchd.card.config_keys import Reading
 from dxwatchd.card.parts import Architecture, Attention, Context, Moe
@@ -128,7 +129,7 @@ def _attention(reader: _Reader, shape: Architecture, values: Mapping[str, object
         kind = "mla"
         notes.source("architecture.attention.type", reader.source("kv_lora_rank"))
     elif kind is None and isinstance(heads, int) and isinstance(shared, int):
-        kind = "mha" if shared == heads else "mqa" if shared == 1 else "gqa"
+        kind = attention_type(heads, shared)
         notes.source("architecture.attention.type", "derived: numbers of heads")
     window = reader.whole("architecture.attention.sliding_window", "sliding_window")
     return shape.attention.model_copy(

@@ -12,13 +12,14 @@ from dxwatchd.card.values import INTEGER_LIMIT, Notes, clean
 
 HEADERS = "weight file headers"
 
-_EMBEDDINGS = (
+EMBEDDINGS = (
     ".embed_tokens.weight",
     ".wte.weight",
     ".shared.weight",
     ".word_embeddings.weight",
     ".embed_in.weight",
 )
+"""Ends of the names of a table of tokens that a head may be tied to."""
 _HEADS = (".lm_head.weight", ".embed_out.weight")
 _TIED_BY_CLASS = frozenset({"gpt2", "gpt_bigcode"})
 """Model types whose output layer is the embedding unless the config says otherwise."""
@@ -130,7 +131,7 @@ def _copies(listed: Mapping[str, TensorInfo], model_type: str | None, *, tied: b
         sides = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
         copies |= {name for name in listed if name.endswith(sides) and listed[name].shape == shared.shape}
     if tied or (tied is None and model_type in _TIED_BY_CLASS):
-        shapes = {listed[name].shape for name in _ending(listed, _EMBEDDINGS)}
+        shapes = {listed[name].shape for name in _ending(listed, EMBEDDINGS)}
         copies |= {name for name in _ending(listed, _HEADS) if listed[name].shape in shapes}
     return copies
 

@@ -6,16 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dxwatchd.card.config_keys import Reading
 from dxwatchd.card.logical_weights import FLOATS
+from dxwatchd.card.parameters import EMBEDDINGS
 from dxwatchd.card.parts import Architecture
 from dxwatchd.card.sources import TensorInfo
 from dxwatchd.card.values import Notes, clean
 
 Tensors = Mapping[str, Sequence[TensorInfo]]
 
-_EMBEDDINGS = (
-    ".embed_tokens.weight", ".tok_embeddings.weight", ".wte.weight", ".word_embeddings.weight",
-    ".embed_in.weight", ".embeddings.weight", ".shared.weight",
-)  # fmt: skip
+_EMBEDDINGS = (*EMBEDDINGS, ".tok_embeddings.weight", ".embeddings.weight")
 """Ends of the names of a text model's table of tokens, of shape (vocab_size, hidden_size)."""
 
 

@@ -37,7 +37,6 @@ _DOCUMENTS = (
     "preprocessor_config.json",
     "model_index.json",
     "processor_config.json",
-    "preprocessor_config.json",
     "video_preprocessor_config.json",
     "params.json",
     "mlc-chat-config.json",
@@ -45,9 +44,12 @@ _DOCUMENTS = (
     "open_clip_config.json",
 )
 _OF_COMPONENTS = ("config.json", *SENTENCE_CONFIGS)
-_VOICE = ".onnx.json"
+VOICE = ".onnx.json"
 """The end of the name of a Piper voice's config."""
 _TEXTS = ("chat_template.jinja",)
+
+GgufMetadata = Mapping[str, int | float | bool | str]
+"""The scalars of a GGUF header."""
 
 
 class TensorInfo(Protocol):
@@ -80,20 +82,19 @@ class CardInputs:
 
     documents: parsed JSON by file name relative to the folder (see `wanted_documents`); any value may be of
     any type; texts: text files by name (see `wanted_texts`); front_matter: the YAML head of README.md, every
-    scalar a string; readme_title: its first heading; readme_sections: what follows the front matter;
-    tensors: by weight file of the primary set; gguf_metadata: the scalars of the primary GGUF file's header,
-    gguf_arrays: the lengths of its arrays, gguf_lists: the short lists of text among them; pickles: by file,
-    what the opcodes of each pickle tell; warnings: sentences that the readers had to say.
+    scalar a string; readme_sections: what follows the front matter; tensors: by weight file of the primary
+    set; gguf_metadata: the scalars of the primary GGUF file's header, gguf_arrays: the lengths of its arrays,
+    gguf_lists: the short lists of text among them; pickles: by file, what the opcodes of each pickle tell;
+    warnings: sentences that the readers had to say.
     """
 
     model: ModelFolder
     documents: Mapping[str, object] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     front_matter: Mapping[str, object] = field(default_factory=dict)
-    readme_title: str | None = None
     readme_sections: tuple[Section, ...] = ()
     tensors: Mapping[str, Sequence[TensorInfo]] = field(default_factory=dict)
-    gguf_metadata: Mapping[str, int | float | bool | str] = field(default_factory=dict)
+    gguf_metadata: GgufMetadata = field(default_factory=dict)
     gguf_arrays: Mapping[str, int] = field(default_factory=dict)
     pickles: Mapping[str, PickleContent] = field(default_factory=dict)
     gguf_lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -127,7 +128,7 @@ def wanted_documents(model: ModelFolder) -> tuple[str, ...]:
     """The JSON files of the folder that a card is made from, relative to it, in order."""
     names = (*_DOCUMENTS, *(f"{part}/{name}" for part in model.components for name in _OF_COMPONENTS))
     present = {file.name for file in model.files}
-    voices = sorted(name for name in present if name.endswith(_VOICE) and "/" not in name)[:1]
+    voices = sorted(name for name in present if name.endswith(VOICE) and "/" not in name)[:1]
     return tuple(name for name in dict.fromkeys((*names, *voices)) if name in present)
 
 

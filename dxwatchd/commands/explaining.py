@@ -48,9 +48,8 @@ def explain(settings: Settings, path: str, *, as_json: bool) -> int:
             expected = expected_digests(model, looked.snapshot)
             said = _told(settings, model.path)
             _explain_model(model, verdict, expected, said)
-            for base in (
-                bases_told(settings, said["technical_name"]) if said and said["technical_name"] else ()
-            ):
+            registered = said["technical_name"] if said else ""
+            for base in bases_told(settings, registered) if registered else ():
                 output.say(f"{'made from':<12} {base}")
             for reason in passed_over.get(model.path, ()):
                 output.say(f"{'passed over':<12} {printable(str(reason), 2000)}")

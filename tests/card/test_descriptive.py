@@ -31,7 +31,6 @@ def card_of(readme: str | bytes, documents: Mapping[str, object] | None = None) 
             ModelFolder("a", Layout.TRANSFORMERS, Kind.MODEL, (), (), (), ()),
             documents=documents or {},
             front_matter=front.fields,
-            readme_title=front.title,
             readme_sections=front.sections,
         ),
         _IDENTITY,

@@ -167,7 +167,7 @@ def test_capabilities(
 ) -> None:
     """By task, parts and template; nothing is said where nothing is there to tell it."""
     notes = Notes()
-    found = capabilities(task, config, templates, notes)
+    found = capabilities(task, config, templates, notes, vision=False)
     got = (found.input_types, found.output_types, found.tool_usage, found.reasoning, found.confidence)
     assert got == wanted
     assert ("capabilities.toolUsage" in notes.sources) is bool(templates)
