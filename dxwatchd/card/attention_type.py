@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def attention_type(heads: int, key_value_heads: int) -> str:
-    """How heads share keys and values: each has its own ("mha"), all have one ("mqa"), groups have one ("gqa").
+    """How heads share keys and values: each has its own ("mha"), all share ("mqa"), or groups do ("gqa").
 
     Source: Ainslie et al. 2023, "GQA" (arXiv:2305.13245), section 2.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
 
 from dxwatchd.card.adapter import adapter
 from dxwatchd.card.architecture import architecture
@@ -22,7 +22,17 @@ from dxwatchd.card.memory import memory_estimate
 from dxwatchd.card.other_configs import completed
 from dxwatchd.card.overrides import apply_overrides
 from dxwatchd.card.parameters import count, main_type
-from dxwatchd.card.parts import Conflict, FilePart, Statement, WeightSetPart
+from dxwatchd.card.parts import (
+    Architecture,
+    Conflict,
+    Context,
+    FilePart,
+    Quantization,
+    SentenceTransformers,
+    Statement,
+    Tokenizer,
+    WeightSetPart,
+)
 from dxwatchd.card.quantization import gguf_quantization, packed_bits, quantization
 from dxwatchd.card.schema import Availability, Card, Change
 from dxwatchd.card.sentence_transformers import sentence_transformers
@@ -47,27 +57,10 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
     config = documents.get("config.json")
     sentences = sentence_transformers(documents, notes)
     gguf = model.layout is Layout.GGUF
-    file = ""
-    if gguf:
-        file = clean(next(iter(inputs.tensors), "") or _first_weight(model))
-        shape = gguf_architecture(inputs.gguf_metadata, inputs.gguf_arrays, file, notes)
-        length = gguf_context(inputs.gguf_metadata, file, notes)
-        words = gguf_tokenizer(inputs.gguf_metadata, file, notes)
-        file_type = inputs.gguf_metadata.get("general.file_type")
-        stored = main_type(inputs.tensors)
-        packing = gguf_quantization(file_type, stored, f"{file}#general.file_type", notes)
-    else:
-        by_shape = embedding_sizes(inputs.tensors)
-        if model.kind is Kind.PIPELINE:
-            shape = pipeline_architecture(documents, notes)
-        else:
-            shape = architecture(config, notes, by_shape if mapping(config) else {})
-        note_conflicts(shape, by_shape, notes)
-        words = tokenizer(documents, inputs.texts, notes, [listed.name for listed in model.files])
-        max_seq_length = sentences.max_seq_length if sentences else None
-        length = context(config, words.model_max_length, max_seq_length, notes)
-        shape, length = completed(documents, by_shape, shape, length, notes)
-        packing = quantization(documents, notes)
+    file = clean(next(iter(inputs.tensors), "") or _first_weight(model)) if gguf else ""
+    shape, length, words, packing = (
+        _of_gguf(inputs, file, notes) if gguf else _of_configs(inputs, sentences, notes)
+    )
     vision = sees(documents, (tensor.name for file in inputs.tensors.values() for tensor in file))
     description = describe(inputs, shape, file, notes, vision=vision)
     usage = usage_type(description.pipeline_tag, shape.architectures, vision=vision)
@@ -161,6 +154,47 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         }
     )
     return apply_overrides(noted, identity.overrides)
+
+
+class _Network(NamedTuple):
+    """What the folder states of the network, in one format or another."""
+
+    shape: Architecture
+    length: Context
+    words: Tokenizer
+    packing: Quantization | None
+
+
+def _of_gguf(inputs: CardInputs, file: str, notes: Notes) -> _Network:
+    """By the header of `file`."""
+    metadata = inputs.gguf_metadata
+    return _Network(
+        gguf_architecture(metadata, inputs.gguf_arrays, file, notes),
+        gguf_context(metadata, file, notes),
+        gguf_tokenizer(metadata, file, notes),
+        gguf_quantization(
+            metadata.get("general.file_type"),
+            main_type(inputs.tensors),
+            f"{file}#general.file_type",
+            notes,
+        ),
+    )
+
+
+def _of_configs(inputs: CardInputs, sentences: SentenceTransformers | None, notes: Notes) -> _Network:
+    """By the JSON files, and by the tensors' shapes where these are silent."""
+    model, documents = inputs.model, inputs.documents
+    config, by_shape = documents.get("config.json"), embedding_sizes(inputs.tensors)
+    if model.kind is Kind.PIPELINE:
+        shape = pipeline_architecture(documents, notes)
+    else:
+        shape = architecture(config, notes, by_shape if mapping(config) else {})
+    note_conflicts(shape, by_shape, notes)
+    words = tokenizer(documents, inputs.texts, notes, [listed.name for listed in model.files])
+    max_seq_length = sentences.max_seq_length if sentences else None
+    length = context(config, words.model_max_length, max_seq_length, notes)
+    shape, length = completed(documents, by_shape, shape, length, notes)
+    return _Network(shape, length, words, quantization(documents, notes))
 
 
 def with_identity(card: Card, identity: Identity) -> Card:
