@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import pytest
@@ -37,16 +38,22 @@ def corpus() -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_folder(corpus: Path) -> Callable[..., dict[str, int]]:
-    """What rebuilds a family of the corpus: call it with the family, the new folder and options."""
+def recipes(corpus: Path) -> ModuleType:
+    """The corpus's own module, which reads its recipes and makes folders of them."""
     spec = importlib.util.spec_from_file_location("corpus_make_folder", corpus.parent / "make_folder.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def make_folder(corpus: Path, recipes: ModuleType) -> Callable[..., dict[str, int]]:
+    """What rebuilds a family of the corpus: call it with the family, the new folder and options."""
 
     def make(family: str, out: Path, **options: object) -> dict[str, int]:
-        counts: dict[str, int] = module.make(str(corpus / family), str(out), **options)
+        counts: dict[str, int] = recipes.make(str(corpus / family), str(out), **options)
         return counts
 
     return make

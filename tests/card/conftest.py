@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +16,9 @@ import yaml
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder, WeightFormat, WeightSet
 
-_PLACE = os.environ.get("DXWATCHD_TEST_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus"
+IDENTITY = Identity("a", "A", "p/a", "p/a", "sha256:0")
+"""A model that was just registered, where nothing depends on who it is."""
+
 _OWN = frozenset({"ORIGIN.json", "expected.json", "recipe.json.gz"})
 
 
@@ -41,29 +41,15 @@ class Family(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def recipes() -> ModuleType:
-    """The corpus's own module that reads its recipes."""
-    path = Path(_PLACE) / "make_folder.py"
-    spec = importlib.util.spec_from_file_location("corpus_make_folder", path) if path.is_file() else None
-    if spec is None or spec.loader is None:
-        pytest.skip(f"no corpus of model metadata at {_PLACE}: set DXWATCHD_TEST_CORPUS to its folder")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def family(recipes: ModuleType) -> Callable[[str], Family]:
+def family(corpus: Path, recipes: ModuleType) -> Callable[[str], Family]:
     """A family of the corpus by its name."""
-    return lambda name: _family(Path(_PLACE) / "open" / name, recipes)
+    return lambda name: _family(corpus / name, recipes)
 
 
 @pytest.fixture(scope="session")
-def families(recipes: ModuleType) -> Callable[[], Iterator[Family]]:
+def families(corpus: Path, recipes: ModuleType) -> Callable[[], Iterator[Family]]:
     """All families of the corpus, one after the other."""
-    return lambda: (
-        _family(path, recipes) for path in sorted((Path(_PLACE) / "open").iterdir()) if path.is_dir()
-    )
+    return lambda: (_family(path, recipes) for path in sorted(corpus.iterdir()) if path.is_dir())
 
 
 @pytest.fixture(scope="session")

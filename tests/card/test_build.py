@@ -17,14 +17,14 @@ from pydantic import ValidationError
 from dxwatchd.card.build import build_card
 from dxwatchd.card.overrides import OVERRIDABLE, apply_overrides
 from dxwatchd.card.serialize import dump, json_schema, parse
-from dxwatchd.card.sources import CardInputs, Identity, wanted_documents, wanted_texts
+from dxwatchd.card.sources import CardInputs, wanted_documents, wanted_texts
 from dxwatchd.card.summary import human_count, human_size, summary
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder, WeightFormat, WeightSet
+from tests.card.conftest import IDENTITY
 
 _FOLDER = ModelFolder(
     "a", Layout.TRANSFORMERS, Kind.MODEL, (), (), (), (ModelFile("m.safetensors", 15 * 2**30),)
 )
-_IDENTITY = Identity("a", "A", "p/a", "p/a", "sha256:0")
 
 
 class _Tensor(NamedTuple):
@@ -36,7 +36,7 @@ class _Tensor(NamedTuple):
 
 def test_an_empty_folder_gives_a_card_of_nulls(folder: Callable[..., ModelFolder]) -> None:
     """Nothing is guessed; only the layout is known."""
-    card = build_card(CardInputs(folder()), _IDENTITY)
+    card = build_card(CardInputs(folder()), IDENTITY)
     assert card.architecture.model_type is None
     assert card.parameters.total is None
     assert card.context.rule is None
@@ -46,7 +46,7 @@ def test_an_empty_folder_gives_a_card_of_nulls(folder: Callable[..., ModelFolder
 
 def test_schema_key_and_order() -> None:
     """The file begins with its schema, ends with a newline and is plain ASCII."""
-    data = dump(build_card(CardInputs(_FOLDER), dataclasses.replace(_IDENTITY, model_name="通义千问")))
+    data = dump(build_card(CardInputs(_FOLDER), dataclasses.replace(IDENTITY, model_name="通义千问")))
     assert data.startswith(b'{\n  "schema": "dxwatchd.card/v1",\n  "technical_name": "a",')
     assert data.endswith(b"}\n")
     assert data.isascii()
@@ -55,7 +55,7 @@ def test_schema_key_and_order() -> None:
 
 def test_values_of_other_types_are_refused() -> None:
     """What a key may hold is read as strictly as it is written (keys of later releases are passed over)."""
-    plain = json.loads(dump(build_card(CardInputs(_FOLDER), _IDENTITY)))
+    plain = json.loads(dump(build_card(CardInputs(_FOLDER), IDENTITY)))
     for wrong in (
         {"revision": "1"},
         {"revision": 0},
@@ -68,7 +68,7 @@ def test_values_of_other_types_are_refused() -> None:
 
 def test_json_schema_accepts_a_card() -> None:
     """What `schema` prints describes what is written."""
-    card = build_card(CardInputs(_FOLDER), _IDENTITY)
+    card = build_card(CardInputs(_FOLDER), IDENTITY)
     jsonschema.Draft202012Validator(json_schema()).validate(json.loads(dump(card)))
 
 
@@ -97,7 +97,7 @@ def test_gguf(folder: Callable[..., ModelFolder]) -> None:
             gguf_metadata=metadata,
             gguf_arrays={"tokenizer.ggml.tokens": 32000},
         ),
-        _IDENTITY,
+        IDENTITY,
     )
     shape = card.architecture
     assert (shape.model_type, shape.hidden_size, shape.num_hidden_layers) == ("llama", 64, 3)
@@ -118,7 +118,7 @@ def test_adapter(folder: Callable[..., ModelFolder]) -> None:
         documents={"adapter_config.json": config},
         front_matter={"license": "mit"},
     )
-    card = build_card(inputs, _IDENTITY)
+    card = build_card(inputs, IDENTITY)
     assert card.adapter is not None
     assert (card.adapter.r, card.adapter.lora_alpha, card.adapter.target_modules) == (16, 32.0, ("q", "v"))
     assert card.sources["adapter.r"] == "adapter_config.json#/r"
@@ -135,7 +135,7 @@ def test_pipeline_components(folder: Callable[..., ModelFolder]) -> None:
         "_x": ["a", "b"],
     }
     inputs = CardInputs(folder(Layout.DIFFUSERS, Kind.PIPELINE), documents={"model_index.json": index})
-    assert [each.name for each in build_card(inputs, _IDENTITY).components] == ["unet"]
+    assert [each.name for each in build_card(inputs, IDENTITY).components] == ["unet"]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_usage_type(
 ) -> None:
     """The platform's default is for text generation only."""
     config = {"architectures": [architecture], **more}
-    assert build_card(CardInputs(folder(), {"config.json": config}), _IDENTITY).model_usage_type == usage
+    assert build_card(CardInputs(folder(), {"config.json": config}), IDENTITY).model_usage_type == usage
 
 
 def test_overrides_prevail_and_are_marked() -> None:
@@ -163,7 +163,7 @@ def test_overrides_prevail_and_are_marked() -> None:
     overrides = {"license": "mit", "tags": ["a"], "tasks": "chat", "notes": 5, "x_team": {"when": object()}}
     card = build_card(
         CardInputs(_FOLDER, front_matter={"license": "apache-2.0"}),
-        dataclasses.replace(_IDENTITY, overrides=overrides),
+        dataclasses.replace(IDENTITY, overrides=overrides),
     )
     assert (card.license, card.tags, card.tasks, card.notes) == ("mit", ("a",), ("chat",), None)
     assert card.sources["license"] == "manifest"
@@ -176,7 +176,7 @@ def test_overrides_prevail_and_are_marked() -> None:
 @pytest.mark.parametrize("key", OVERRIDABLE)
 def test_each_descriptive_field_can_be_overridden(key: str) -> None:
     """The entry's word replaces the card's field of the same name."""
-    identity = dataclasses.replace(_IDENTITY, overrides={key: "as a person says"})
+    identity = dataclasses.replace(IDENTITY, overrides={key: "as a person says"})
     card = build_card(CardInputs(_FOLDER), identity)
     assert getattr(card, key) in ("as a person says", ("as a person says",))
     assert card.sources[key] == "manifest"
@@ -185,7 +185,7 @@ def test_each_descriptive_field_can_be_overridden(key: str) -> None:
 
 def test_several_licences_are_none() -> None:
     """Which one holds is for a person to say."""
-    card = build_card(CardInputs(_FOLDER, front_matter={"license": ["mit", "gpl-3.0"]}), _IDENTITY)
+    card = build_card(CardInputs(_FOLDER, front_matter={"license": ["mit", "gpl-3.0"]}), IDENTITY)
     assert card.license is None
     assert card.warnings == ("the README states several licences: mit, gpl-3.0",)
 
@@ -194,11 +194,11 @@ def test_summary_is_one_harmless_line() -> None:
     """It goes into a comment of a file that is parsed."""
     tensors = {"m.safetensors": (_Tensor("w.weight", "BF16", (8190, 10**6), 2 * 8190 * 10**6),)}
     inputs = CardInputs(_FOLDER, tensors=tensors, front_matter={"license": "apache-2.0"})
-    assert summary(build_card(inputs, _IDENTITY)) == (
+    assert summary(build_card(inputs, IDENTITY)) == (
         "transformers, 8.19 B parameters, bfloat16, 15.0 GiB, apache-2.0"
     )
     hostile = CardInputs(_FOLDER, front_matter={"license": "mit\n[[models]]\r\x1b[31m\u2028é" + "x" * 100})
-    line = summary(build_card(hostile, _IDENTITY))
+    line = summary(build_card(hostile, IDENTITY))
     assert line.isascii()
     assert line.isprintable()
     assert len(line) <= 120
@@ -232,7 +232,7 @@ def test_summary_names_the_quantisation(
 ) -> None:
     """In a word or two."""
     inputs = CardInputs(folder(), {"config.json": {"quantization_config": stated}})
-    assert summary(build_card(inputs, _IDENTITY)) == f"transformers, {words}, 0 B"
+    assert summary(build_card(inputs, IDENTITY)) == f"transformers, {words}, 0 B"
 
 
 def test_human_size() -> None:
@@ -342,7 +342,7 @@ def test_no_folder_makes_it_raise(
         gguf_metadata=metadata,
         warnings=("a\nb\ud800",),
     )
-    card = build_card(inputs, dataclasses.replace(_IDENTITY, path="a\udcff", overrides=overrides))
+    card = build_card(inputs, dataclasses.replace(IDENTITY, path="a\udcff", overrides=overrides))
     assert parse(dump(card)) == card
     assert dump(parse(dump(card))) == dump(card)
     assert len(summary(card)) <= 120

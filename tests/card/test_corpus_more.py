@@ -18,9 +18,9 @@ import pytest
 
 from dxwatchd.card.build import build_card
 from dxwatchd.card.schema import Card
-from dxwatchd.card.sources import CardInputs, Identity
+from dxwatchd.card.sources import CardInputs
 from dxwatchd.core.model import Kind, Layout, ModelFolder
-from tests.card.conftest import Family
+from tests.card.conftest import IDENTITY, Family
 from tests.card.test_corpus import _FIELDS, _ours, _verdict
 from tests.test_cardmaking import card_of
 
@@ -47,8 +47,7 @@ class Carded(NamedTuple):
 @pytest.fixture(scope="module")
 def carded(families: Callable[[], Iterator[Family]]) -> list[Carded]:
     """All families with their cards."""
-    identity = Identity("a", "A", "a", "a", "sha256:0")
-    return [Carded(family, build_card(family.inputs, identity)) for family in families()]
+    return [Carded(family, build_card(family.inputs, IDENTITY)) for family in families()]
 
 
 def told(table: Mapping[str, Counter[str]], lines: list[str]) -> None:
@@ -210,7 +209,7 @@ def test_configs_of_parts(carded: list[Carded], corpus: Path) -> None:
                 continue
             document = json.loads((corpus / each.family.name / name).read_bytes())
             inputs = CardInputs(_ALONE, {"config.json": document})
-            card = build_card(inputs, Identity("a", "A", "a", "a", "sha256:0"))
+            card = build_card(inputs, IDENTITY)
             for field in _FIELDS:
                 said = _verdict(card, field, oracle["answers"])
                 got, right = _ours(card, field), oracle["answers"].get(field)

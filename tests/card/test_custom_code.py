@@ -19,6 +19,7 @@ from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import CardInputs, Identity, wanted_documents
 from dxwatchd.card.values import Notes
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder
+from tests.card.conftest import IDENTITY
 
 BAICHUAN = {
     "model_type": "baichuan",
@@ -370,7 +371,7 @@ keyed = st.dictionaries(
 def test_hostile_documents(layout: Layout, documents: dict[str, Any], files: list[str]) -> None:
     """Any JSON in any place gives a card that is written and read again."""
     inputs = CardInputs(folder(layout, (*documents, *files)), documents)
-    card = build_card(inputs, Identity("a", "A", "p/a", "p/a", "sha256:0"))
+    card = build_card(inputs, IDENTITY)
     assert parse(dump(card)) == card
 
 

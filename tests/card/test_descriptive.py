@@ -14,13 +14,12 @@ from dxwatchd.card.build import build_card
 from dxwatchd.card.limitations import LIMIT
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
-from dxwatchd.card.sources import CardInputs, Identity
+from dxwatchd.card.sources import CardInputs
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.front_matter import read_front_matter
+from tests.card.conftest import IDENTITY
 from tests.cost import GROWTH, LINEAR, growth
-
-_IDENTITY = Identity("a", "A", "p/a", "p/a", "sha256:0")
 
 
 def card_of(readme: str | bytes, documents: Mapping[str, object] | None = None) -> Card:
@@ -33,7 +32,7 @@ def card_of(readme: str | bytes, documents: Mapping[str, object] | None = None) 
             front_matter=front.fields,
             readme_sections=front.sections,
         ),
-        _IDENTITY,
+        IDENTITY,
     )
 
 
@@ -49,7 +48,7 @@ def gguf_card(
             gguf_lists=lists or {},
             front_matter=front,
         ),
-        _IDENTITY,
+        IDENTITY,
     )
 
 
@@ -264,7 +263,7 @@ def test_a_piper_voice_speaks_a_language() -> None:
             ModelFolder("a", Layout.PIPER, Kind.MODEL, (), (), (), ()),
             documents={"v.onnx.json": {"espeak": {"voice": "de"}, "audio": {"sample_rate": 22050}}},
         ),
-        _IDENTITY,
+        IDENTITY,
     )
     assert (card.language, card.sources["language"]) == (("de",), "v.onnx.json#/espeak/voice")
     assert card.capabilities.output_types == ("audio",)

@@ -16,13 +16,14 @@ from dxwatchd.card.build import build_card
 from dxwatchd.card.integrity import integrity
 from dxwatchd.card.parts import Integrity, PickleFile
 from dxwatchd.card.serialize import dump, parse
-from dxwatchd.card.sources import CardInputs, Identity
+from dxwatchd.card.sources import CardInputs
 from dxwatchd.card.values import LIST_LIMIT, Notes
 from dxwatchd.card.weights_only import ALLOWED
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder, WeightFormat, WeightSet
 from dxwatchd.core.pickles import UNKNOWN, PickleContent
 from dxwatchd.scan import Scanner
+from tests.card.conftest import IDENTITY
 from tests.layouts import making
 from tests.readers.pickle_making import WEIGHTS_GLOBALS, Running, legacy, state_dict, torch_zip
 from tests.test_cardmaking import card_of
@@ -118,7 +119,7 @@ def test_many_warnings_are_cut_with_a_word() -> None:
 def test_any_names_fit_the_card(pickles: dict[str, PickleContent]) -> None:
     """Whatever a pickle calls its globals, the card is written and read again."""
     inputs = CardInputs(model(), pickles=pickles)
-    card = build_card(inputs, Identity("a", "A", "p/a", "p/a", "sha256:0"))
+    card = build_card(inputs, IDENTITY)
     assert parse(dump(card)) == card
     assert len(card.integrity.pickles) == len(pickles)
 

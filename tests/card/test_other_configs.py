@@ -13,17 +13,17 @@ from dxwatchd.card.build import build_card
 from dxwatchd.card.config_formats import FORMATS
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
-from dxwatchd.card.sources import CardInputs, Identity
+from dxwatchd.card.sources import CardInputs
 from dxwatchd.core.model import Kind, Layout, ModelFolder
+from tests.card.conftest import IDENTITY
 
-_IDENTITY = Identity("a", "A", "p/a", "p/a", "sha256:0")
 _LLAMA = {"dim": 4096, "n_layers": 32, "n_heads": 32, "multiple_of": 256, "norm_eps": 1e-5, "vocab_size": -1}
 
 
 def card_of(documents: dict[str, object], tensors: Any = None) -> Card:
     """The card of a folder with these documents."""
     model = ModelFolder("a", Layout.LLAMA, Kind.MODEL, (), (), (), ())
-    return build_card(CardInputs(model, documents, tensors=tensors or {}), _IDENTITY)
+    return build_card(CardInputs(model, documents, tensors=tensors or {}), IDENTITY)
 
 
 def shape_of(documents: dict[str, object], tensors: Any = None) -> tuple[int | None, ...]:

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from dxwatchd.card.build import build_card
 from dxwatchd.card.parts import Parameters
-from dxwatchd.card.sources import CardInputs, Identity
+from dxwatchd.card.sources import CardInputs
 from dxwatchd.core.model import Kind, Layout, ModelFolder
-from tests.card.conftest import Tensor
+from tests.card.conftest import IDENTITY, Tensor
 
 _FOLDER = ModelFolder("a", Layout.TRANSFORMERS, Kind.MODEL, (), (), (), ())
-_IDENTITY = Identity("a", "A", "a", "a", "sha256:0")
 _BITS = {"U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E8M0": 8, "I16": 16, "F16": 16, "BF16": 16, "I64": 64}
 
 
@@ -176,7 +175,7 @@ _SIZES = st.lists(
 def counted(config: Mapping[str, object], tensors: list[Tensor]) -> Parameters:
     """What the card says of these tensors."""
     inputs = CardInputs(_FOLDER, {"config.json": config}, tensors={"model.safetensors": tensors})
-    return build_card(inputs, _IDENTITY).parameters
+    return build_card(inputs, IDENTITY).parameters
 
 
 @pytest.mark.parametrize("packing", FORMATS, ids=lambda packing: packing.name)

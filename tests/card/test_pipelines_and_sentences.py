@@ -13,18 +13,18 @@ from dxwatchd.card.components import components
 from dxwatchd.card.format_tasks import Task
 from dxwatchd.card.parts import ChatTemplate, Component, SentenceTransformers
 from dxwatchd.card.sentence_transformers import sentence_transformers
-from dxwatchd.card.sources import CardInputs, Identity, wanted_documents
+from dxwatchd.card.sources import CardInputs, wanted_documents
 from dxwatchd.card.values import Notes
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder
+from tests.card.conftest import IDENTITY
 
-_IDENTITY = Identity("a", "A", "p/a", "p/a", "sha256:0")
 _PIPELINE = ModelFolder("a", Layout.DIFFUSERS, Kind.PIPELINE, (), (), ("unet",), ())
 
 
 def test_a_pipeline_is_its_class() -> None:
     """The class stands where a model's does; its task and types follow."""
     index = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}
-    card = build_card(CardInputs(_PIPELINE, {"model_index.json": index}), _IDENTITY)
+    card = build_card(CardInputs(_PIPELINE, {"model_index.json": index}), IDENTITY)
     assert card.architecture.architectures == ("StableDiffusionPipeline",)
     assert card.sources["architecture.architectures"] == "model_index.json#/_class_name"
     assert (card.pipeline_tag, card.capabilities.output_types) == ("text-to-image", ("image",))

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from dxwatchd.card.build import build_card
 from dxwatchd.card.schema import Card
-from dxwatchd.card.sources import CardInputs, Identity
+from dxwatchd.card.sources import CardInputs
 from dxwatchd.core.model import Kind, Layout, ModelFolder
+from tests.card.conftest import IDENTITY
 
 pytestmark = pytest.mark.oracle
 
 _FOLDER = ModelFolder("a", Layout.TRANSFORMERS, Kind.MODEL, (), (), (), ())
-_IDENTITY = Identity("a", "A", "a", "a", "sha256:0")
 
 # fmt: off
 DECODERS = (
@@ -270,7 +270,7 @@ def verdict(card: Card, config: Any, document: Mapping[str, Any], field: str) ->
 
 def card_of(document: Mapping[str, Any]) -> Card:
     """The card of a folder that has this config.json only."""
-    return build_card(CardInputs(_FOLDER, {"config.json": document}), _IDENTITY)
+    return build_card(CardInputs(_FOLDER, {"config.json": document}), IDENTITY)
 
 
 @pytest.fixture(scope="module")

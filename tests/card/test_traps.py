@@ -20,17 +20,16 @@ import pytest
 
 from dxwatchd.card.build import build_card
 from dxwatchd.card.schema import Card
-from dxwatchd.card.sources import CardInputs, Identity
+from dxwatchd.card.sources import CardInputs
 from dxwatchd.cardmaking import make_card
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.reasons import ReasonKind as Why
 from dxwatchd.core.reasons import State
-from tests.card.conftest import Family, Tensor
+from tests.card.conftest import IDENTITY, Family, Tensor
 from tests.e2e.test_names import tiny_model
 from tests.layouts.conftest import look
 from tests.test_cardmaking import card_of
 
-_IDENTITY = Identity("a", "A", "p/a", "p/a", "sha256:0")
 _BF16 = {"torch_dtype": "bfloat16"}
 Make = Callable[..., Tensor]
 Folder = Callable[..., ModelFolder]
@@ -217,7 +216,7 @@ def test_config_that_breaks_naive_readers(
     folder: Folder, config: dict[str, Any], wanted: dict[str, object]
 ) -> None:
     """Read under the names and by the rules of its own family; what it does not say is null."""
-    card = build_card(CardInputs(folder(), {"config.json": config}), _IDENTITY)
+    card = build_card(CardInputs(folder(), {"config.json": config}), IDENTITY)
     assert values(card, wanted) == wanted
 
 
@@ -246,12 +245,12 @@ FAMILIES: list[tuple[str, dict[str, object]]] = [
 @pytest.mark.parametrize(("name", "wanted"), FAMILIES, ids=[name for name, _ in FAMILIES])
 def test_family_of_the_corpus(family: Callable[[str], Family], name: str, wanted: dict[str, object]) -> None:
     """The same traps in the files that the publishers wrote."""
-    assert values(build_card(family(name).inputs, _IDENTITY), wanted) == wanted
+    assert values(build_card(family(name).inputs, IDENTITY), wanted) == wanted
 
 
 def _counted(folder: Folder, config: dict[str, Any], tensors: Iterable[Tensor]) -> Card:
     return build_card(
-        CardInputs(folder(), {"config.json": config}, tensors={"m.safetensors": tuple(tensors)}), _IDENTITY
+        CardInputs(folder(), {"config.json": config}, tensors={"m.safetensors": tuple(tensors)}), IDENTITY
     )
 
 
@@ -391,7 +390,7 @@ def test_gemma3_without_its_sizes_has_none_or_its_class_s(folder: Folder) -> Non
                         "rope_scaling": {"factor": 8.0, "rope_type": "linear"}},
         "vision_config": {"hidden_size": 1152, "num_attention_heads": 16, "num_hidden_layers": 27}, **_BF16,
     }  # fmt: skip
-    card = build_card(CardInputs(folder(), {"config.json": config}), _IDENTITY)
+    card = build_card(CardInputs(folder(), {"config.json": config}), IDENTITY)
     shape = card.architecture
     assert (shape.hidden_size, shape.num_hidden_layers, shape.attention.sliding_window) == (2560, 34, 1024)
     defaults = {
@@ -512,4 +511,4 @@ def test_large_tokenizer_is_never_parsed(tmp_path: Path) -> None:
     assert not any("tokenizer" in warning for warning in card.warnings)
     assert {file.name: file.size for file in card.files}["tokenizer.json"] == path.stat().st_size
     path.unlink()
-    assert make_card(tmp_path, seen.models["m"], _IDENTITY).warnings == card.warnings
+    assert make_card(tmp_path, seen.models["m"], IDENTITY).warnings == card.warnings

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,21 +52,21 @@ def published(tmp_path_factory: pytest.TempPathFactory, real_model: Path) -> Pla
 @pytest.fixture
 def ask(published: Place) -> Ask:
     """Run the script as a component would: in a process of its own, with only the package to import."""
+    return partial(_asked, published)
 
-    def run(name: str, *more: str) -> dict[str, Any]:
-        done = subprocess.run(
-            [sys.executable, "-P", str(SCRIPT), name, str(published.state), *more],
-            capture_output=True,
-            text=True,
-            cwd=published.folder,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)},
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
 
-    return run
+def _asked(place: Place, name: str, *more: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-P", str(SCRIPT), name, str(place.state), *more],
+        capture_output=True,
+        text=True,
+        cwd=place.folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def _config(folder: Path, **keys: object) -> None:
@@ -316,14 +317,7 @@ def test_a_root_that_moved_is_followed(published: Place, ask: Ask, tmp_path: Pat
     place.__dict__ |= published.__dict__
     place.models, place.state = moved, tmp_path / "state"
     place.run("scan", code=None)
-    done = subprocess.run(
-        [sys.executable, "-P", str(SCRIPT), "sorter-1b", str(place.state)],
-        capture_output=True,
-        text=True,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)},
-        check=True,
-    )
-    assert json.loads(done.stdout)["folder"] == f"{moved}/Acme/Sorter-1B"
+    assert _asked(place, "sorter-1b")["folder"] == f"{moved}/Acme/Sorter-1B"
     assert ask("sorter-1b")["folder"] == f"{published.models}/Acme/Sorter-1B"
 
 
@@ -363,14 +357,7 @@ def test_transformers_loads_the_config_of_a_real_familys_card(
     place.run("scan", code=None)
     place.run("approve", "qwen3-0.6b", code=None)
     place.run("scan", code=None)
-    done = subprocess.run(
-        [sys.executable, "-P", str(SCRIPT), "qwen3-0.6b", str(place.state)],
-        capture_output=True,
-        text=True,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)},
-        check=True,
-    )
-    made = json.loads(done.stdout)
+    made = _asked(place, "qwen3-0.6b")
     config = AutoConfig.from_pretrained(made["folder"], local_files_only=True)
     assert made["vllm"][3:] == [
         *("--served-model-name", "qwen3-0.6b", "--max-model-len", str(config.max_position_embeddings)),
