@@ -10,7 +10,6 @@ from typing import Any
 
 from dxwatchd.card.annotations import with_bases, with_digests
 from dxwatchd.card.build import with_identity
-from dxwatchd.card.overrides import SOURCE as MANIFEST
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import Identity
@@ -18,7 +17,7 @@ from dxwatchd.cardmaking import try_card
 from dxwatchd.core.lineage import Registry, resolved
 from dxwatchd.core.model import Kind, ModelFolder
 from dxwatchd.core.naming import canonical
-from dxwatchd.core.records import Base, CardRecord, Change
+from dxwatchd.core.records import MANIFEST, Base, CardRecord, Change
 from dxwatchd.core.revisions import CardChange
 from dxwatchd.stores.card_directory import CardDirectory, Tombstone
 from dxwatchd.stores.journal import Journal

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator
 
 from dxwatchd.card.adapter import CONFIG as ADAPTER_CONFIG
-from dxwatchd.card.overrides import SOURCE as MANIFEST
 from dxwatchd.card.parts import Ancestor
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.card.stated_names import hub_id, stated_name
@@ -19,6 +18,7 @@ from dxwatchd.core.filenames import README
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.publishers import published_as
+from dxwatchd.core.records import MANIFEST
 from dxwatchd.core.snapshot import basename
 
 RELATIONS = ("adapter", "finetune", "merge", "quantized")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from dxwatchd.card.schema import Card
 from dxwatchd.card.values import clean, encodable, plain, text, texts
+from dxwatchd.core.records import MANIFEST
 
-SOURCE = "manifest"
 _NOTES_LIMIT = 4000
 _ONE = (
     "license",
@@ -53,7 +53,7 @@ def apply_overrides(card: Card, overrides: Mapping[str, object]) -> Card:
     return card.model_copy(
         update={
             **taken,
-            "sources": {**card.sources, **dict.fromkeys(taken, SOURCE)},
+            "sources": {**card.sources, **dict.fromkeys(taken, MANIFEST)},
             "overrides": listed,
             "warnings": tuple(dict.fromkeys(warnings)),
         }

@@ -36,6 +36,9 @@ class Change(StrEnum):
 UNRESOLVED = "unresolved"
 """Instead of a technical name: no registered model is known to be it."""
 
+MANIFEST = "manifest"
+"""The source of what a person says in the manifest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Base:

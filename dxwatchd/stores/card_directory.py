@@ -15,7 +15,7 @@ from typing import Any
 
 from dxwatchd.core.findings import Source, key_of
 from dxwatchd.core.naming import canonical
-from dxwatchd.core.records import Availability, Base, CardRecord, Change, Published
+from dxwatchd.core.records import MANIFEST, Availability, Base, CardRecord, Change, Published
 from dxwatchd.stores.atomic import remove_leftovers, sync_folder, write_atomically
 
 INDEX_SCHEMA = "dxwatchd.index/v1"
@@ -203,7 +203,7 @@ def read_stored(path: Path) -> Stored | None:
 
 
 def _base(ancestor: Mapping[str, Any]) -> Base:
-    by_person = ancestor["source"] == "manifest"
+    by_person = ancestor["source"] == MANIFEST
     return Base(_text(ancestor["name"]), _text(ancestor["technical_name"]), by_person)
 
 
