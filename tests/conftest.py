@@ -10,16 +10,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 LEAK_GRACE: Final = 2.0  # seconds for threads and files that are about to end
 
-hypothesis_settings.register_profile("default", deadline=None)
-hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
+# How long an example takes, to make or to judge, depends on what else the machine does.
+UNTIMED: Final[Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+hypothesis_settings.register_profile("default", **UNTIMED)
+hypothesis_settings.register_profile("ci", derandomize=True, **UNTIMED)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 

@@ -697,7 +697,7 @@ def test_all_of_them_in_one_root(root: Path) -> None:
     assert [path for path, verdict in seen.verdicts.items() if not verdict.whole] == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=30)
 @given(chance=st.randoms(use_true_random=False))
 def test_the_order_of_a_listing_means_nothing(everything: Snapshot, chance: Any) -> None:
     """In whatever order folders and files come, models, candidates and verdicts are the same."""

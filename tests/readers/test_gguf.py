@@ -317,7 +317,7 @@ def test_random_bytes_raise_only_reader_errors(data: bytes) -> None:
             read(raw)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_mutated_files_raise_only_reader_errors(data: st.DataObject) -> None:
     """A changed or cut file gives another header or a ReaderError."""

@@ -411,7 +411,7 @@ NAMES = [
 ]  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=300)
 @given(st.sampled_from(NAMES), st.sampled_from(SEEDS) | st.binary(max_size=300), st.data())
 def test_never_raises(tmp_path: Path, name: str, content: bytes, data: st.DataObject) -> None:
     """Any name with any content, changed and cut anywhere, gives facts that a cache can hold."""
