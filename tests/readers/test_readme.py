@@ -39,6 +39,7 @@ def read(text: str) -> list[tuple[int, str, str, str]]:
         ("# A\n```\nnever closed\n# B", [(1, "A", "", "never closed\n# B")]),
         ("# A\n<!-- # B\nhidden -->shown", [(1, "A", "\nshown".strip(), "")]),
         ("# A\na <!-- x --> b <!-- y", [(1, "A", "a  b ", "")]),
+        ("a<!---->b<!-->c-->d", [(0, "", "abd", "")]),
         ("# A\n```\n<!-- kept -->\n```", [(1, "A", "", "<!-- kept -->")]),
         ("# [A](http://x) **b** `c`<br>", [(1, "A b c", "", "")]),
     ],
@@ -76,7 +77,8 @@ def test_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["[" * 500_000, "![](" * 120_000, "<" * 500_000, "*a" * 250_000, "<!--" * 120_000]
+    "line",
+    ["[" * 500_000, "![](" * 120_000, "<" * 500_000, "*a" * 250_000, "<!--" * 120_000, "<!---->" * 500_000],
 )
 def test_no_line_takes_long(line: str) -> None:
     """Markup that never closes is read in time that grows with its length alone."""
