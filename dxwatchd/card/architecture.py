@@ -23,6 +23,7 @@ from dxwatchd.card.config_keys import (
 )
 from dxwatchd.card.parts import Architecture, Moe
 from dxwatchd.card.per_layer import differing, global_head_dim
+from dxwatchd.card.remote_heads import heads_of_remote_code, shared_by_key
 from dxwatchd.card.values import Notes, at, boolean, integer, text, texts
 
 _FALCON = frozenset({"falcon", "RefinedWeb", "RefinedWebModel"})
@@ -114,11 +115,9 @@ def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Rea
     kind = text(text_part(config)[1].get("model_type"))
     if kind in _FALCON or kind == "gpt_bigcode":
         return _multi_query(config, kind, heads)
-    path, part = text_part(config)
-    if part.get("multi_query_attention") is True:
-        groups = integer(part.get("multi_query_group_num"), 1)
-        if groups:
-            return groups, pointer(*path, "multi_query_group_num")
+    _, part = text_part(config)
+    if by_key := shared_by_key(config, heads):
+        return by_key
     found = stated(config, "num_key_value_heads")
     for_global = integer(part.get("num_global_key_value_heads"), 1)
     if found and for_global and for_global != found[0]:
@@ -127,7 +126,7 @@ def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Rea
             f" {found[0]} in the others"
         )
         return None
-    return found or _heads_by_class(config, heads)
+    return found or _heads_by_class(config, heads) or heads_of_remote_code(config, heads)
 
 
 def _multi_query(config: object, kind: str | None, heads: Reading | None) -> Reading | None:
