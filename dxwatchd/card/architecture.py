@@ -174,7 +174,7 @@ def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Not
         found = None  # the whole's is that of another part: the text part states its heads itself
     if found is None and is_mla(config):
         return None
-    found = found or defaulted(config, "head_dim")
+    found = found or (None if _turned_off(config) else defaulted(config, "head_dim"))
     if found is None:
         return _share_of_hidden(config, readings["hidden_size"], heads)
     for_global = global_head_dim(config)
@@ -195,11 +195,17 @@ def _share_of_hidden(config: object, hidden: Reading | None, heads: Reading | No
         return None
     if any(kind.startswith(_OWN_HEAD_DIM) for kind in kinds):
         return None
-    if known and any(alias in known.defaults for alias in ALIASES["head_dim"]):
+    own = known and any(alias in known.defaults for alias in ALIASES["head_dim"])
+    if own and not _turned_off(config):
         return None
     if not known and _level(hidden) != _level(heads):
         return None  # one of the whole, one of a part
     return hidden[0] // heads[0], "derived: hidden_size / num_attention_heads"
+
+
+def _turned_off(config: object) -> bool:
+    """Whether latent attention is off: then the class's head_dim, a part of it, is no width."""
+    return text_part(config)[1].get("use_mla") is False
 
 
 def _level(reading: Reading) -> str:

@@ -52,3 +52,10 @@ def test_key_value_heads_of_code_that_transformers_does_not_have(
     notes = Notes()
     assert architecture(config, notes).num_key_value_heads == heads
     assert ("architecture.num_key_value_heads" in notes.sources) is (heads is not None)
+
+
+@pytest.mark.parametrize(("off", "width"), [({"use_mla": False}, 128), ({"kv_lora_rank": 512}, None)])
+def test_heads_of_deepseek_without_latent_attention(off: dict[str, Any], width: int | None) -> None:
+    """DeepSeek-VL2's small one and DeepSeek-OCR attend as Llama does; elsewhere no one width is told."""
+    part = {"model_type": "deepseek_v2", **_SIZES, "v_head_dim": 0, "qk_rope_head_dim": 0, **off}
+    assert architecture({"language_config": part}, Notes()).head_dim == width
