@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-GROWTH = 8
+GROWTH = 16
 """How many times larger the larger of the two sizes is that `growth` compares."""
 
-LINEAR = 40
+LINEAR = 128
 """What `growth` stays below for work in proportion to its size, also beyond the processor's caches."""
 
 

@@ -26,6 +26,7 @@ from dxwatchd.card.config_keys import (
 from dxwatchd.card.layer_rules import MOST_LAYERS
 from dxwatchd.card.parts import Architecture, Moe
 from dxwatchd.card.per_layer import differing, global_head_dim
+from dxwatchd.card.remote_heads import heads_of_remote_code, shared_by_key
 from dxwatchd.card.values import Notes, at, boolean, integer, text, texts
 
 _FALCON = frozenset({"falcon", "RefinedWeb", "RefinedWebModel"})
@@ -117,11 +118,9 @@ def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Rea
     kind = text_type(config)
     if kind in _FALCON or kind == "gpt_bigcode":
         return _multi_query(config, kind, heads)
-    path, part = text_part(config)
-    if part.get("multi_query_attention") is True:
-        groups = integer(part.get("multi_query_group_num"), 1)
-        if groups:
-            return groups, pointer(*path, "multi_query_group_num")
+    _, part = text_part(config)
+    if by_key := shared_by_key(config, heads):
+        return by_key
     found = stated(config, "num_key_value_heads")
     for_global = integer(part.get("num_global_key_value_heads"), 1)
     if found and for_global and for_global != found[0]:
@@ -130,7 +129,7 @@ def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Rea
             f" {found[0]} in the others"
         )
         return None
-    return found or _heads_by_class(config, heads)
+    return found or _heads_by_class(config, heads) or heads_of_remote_code(config, heads)
 
 
 def _multi_query(config: object, kind: str | None, heads: Reading | None) -> Reading | None:
@@ -176,7 +175,7 @@ def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Not
         found = None  # the whole's is that of another part: the text part states its heads itself
     if found is None and is_mla(config):
         return None
-    found = found or defaulted(config, "head_dim")
+    found = found or (None if _turned_off(config) else defaulted(config, "head_dim"))
     if found is None:
         return _share_of_hidden(config, readings["hidden_size"], heads)
     for_global = global_head_dim(config)
@@ -197,11 +196,17 @@ def _share_of_hidden(config: object, hidden: Reading | None, heads: Reading | No
         return None
     if any(kind.startswith(_OWN_HEAD_DIM) for kind in kinds):
         return None
-    if known and any(alias in known.defaults for alias in ALIASES["head_dim"]):
+    own = known and any(alias in known.defaults for alias in ALIASES["head_dim"])
+    if own and not _turned_off(config):
         return None
     if not known and _level(hidden) != _level(heads):
         return None  # one of the whole, one of a part
     return hidden[0] // heads[0], "derived: hidden_size / num_attention_heads"
+
+
+def _turned_off(config: object) -> bool:
+    """Whether latent attention is off: then the class's head_dim, a part of it, is no width."""
+    return text_part(config)[1].get("use_mla") is False
 
 
 def _level(reading: Reading) -> str:

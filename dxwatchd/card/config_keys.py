@@ -60,6 +60,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "n_kv_heads",
         "num_kv_heads",
         "attn_config/kv_n_heads",
+        "num_multi_query_heads",
+        "num_query_groups",
     ),
     "head_dim": ("head_dim", "d_kv", "kv_channels"),
     "vocab_size": ("vocab_size", "padded_vocab_size"),

@@ -168,7 +168,7 @@ def _of_pipeline(index: Mapping[str, object], files: Set[str], notes: Notes) -> 
         return True
     for name, value in list(index.items())[: LIST_LIMIT * 2]:
         library = text(value[0]) if isinstance(value, list) and value else None
-        if library and f"{name}/{library}.py" in files:
+        if library and not {f"{name}/{library}.py", f"{library}.py"}.isdisjoint(files):
             notes.source(_REQUIRED, f"model_index.json#/{name}")
             return True
     if "pipeline.py" in files:

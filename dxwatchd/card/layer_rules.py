@@ -107,8 +107,9 @@ def _nemotron_h(config: object, layers: int) -> Layers | None:
     found = find(config, "hybrid_override_pattern")
     if found is None or not isinstance(found[0], str):
         return None
-    words = [NEMOTRON_H.get(letter) for letter in found[0]]
-    return (_read(words, _WORDS), found[1]) if len(words) == layers else ((), found[1])
+    if len(found[0]) != layers:
+        return (), found[1]
+    return _read([NEMOTRON_H.get(letter) for letter in found[0]], _WORDS), found[1]
 
 
 def _every(config: object, layers: int) -> Layers | None:
@@ -120,7 +121,7 @@ def _every(config: object, layers: int) -> Layers | None:
         ("global_attn_every_n_layers", LayerType.SLIDING),
     ):
         found = find(config, key)
-        if found is None:
+        if found is None or found[0] == "":
             continue
         if isinstance(found[0], str):  # EXAONE 4: "LLLG", repeated
             letters = {"L": LayerType.SLIDING, "G": LayerType.FULL}

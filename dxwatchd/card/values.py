@@ -93,6 +93,12 @@ def texts(value: object, limit: int = TEXT_LIMIT, count: int = LIST_LIMIT) -> tu
     return tuple(dict.fromkeys(item for item in found if item))[:count]
 
 
+def only(value: object) -> str | None:
+    """The text, or the one text of a list that has no other."""
+    found = texts(value)
+    return found[0] if len(found) == 1 else None
+
+
 def mapping(value: object) -> Mapping[str, object]:
     """A JSON object; anything else is an empty one."""
     return value if isinstance(value, Mapping) else {}

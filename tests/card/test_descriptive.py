@@ -331,3 +331,30 @@ def test_any_readme_gives_a_card(pieces: list[str]) -> None:
         assert text.isprintable()
     for field in ("limitations", "authors", "references", "version", "tasks", "training_objectives"):
         assert (field in card.sources) is bool(getattr(card, field))
+
+
+def test_one_text_may_stand_in_a_list_and_several_in_a_text() -> None:
+    """A list of one is what stands in it; two say nothing of one; languages are parted at commas."""
+    card = card_of(
+        "---\npipeline_tag: [fill-mask]\nlibrary_name: [peft]\nbase_model: a/b\n"
+        "base_model_relation: [merge]\nlicense_name: [one, two]\nlanguage: en, zh,\n---\n"
+    )
+    assert (card.pipeline_tag, card.library_name, card.license_name) == ("fill-mask", "peft", None)
+    assert (card.base_model_relation, card.lineage[0].relation) == ("merge", "merge")
+    assert card.language == ("en", "zh")
+
+
+def test_a_null_says_nothing() -> None:
+    """Neither licence nor task nor base is called null."""
+    keys = ("license", "pipeline_tag", "base_model", "library_name", "tags", "language", "version")
+    card = card_of("---\n" + "".join(f"{key}: null\n" for key in keys) + "---\n")
+    assert (card.license, card.pipeline_tag, card.base_model, card.lineage) == (None, None, (), ())
+    assert (card.tags, card.language, card.version, card.tasks, card.warnings) == ((), (), None, (), ())
+    assert (card.library_name, card.sources["library_name"]) == ("transformers", "layout")
+
+
+def test_long_lists_are_whole() -> None:
+    """A model that was made from hundreds of data sets names them all."""
+    named = [f"d{at}" for at in range(520)]
+    card = card_of(f"---\ndatasets: {named}\ntags: {named}\n---\n")
+    assert card.datasets == card.tags == tuple(named)

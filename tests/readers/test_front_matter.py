@@ -44,18 +44,22 @@ def error_of(text: str | bytes) -> ReaderError:
         ("---\r\nlicense: mit\r\n---\r\n", {"license": "mit"}),
         ("\ufeff---\nlicense: mit\n---", {"license": "mit"}),
         ("---\nlanguage:\n- en\n- no\n---\n", {"language": ["en", "no"]}),
-        ("---\na: {b: [1, {c: null}]}\nd:\n---\n", {"a": {"b": ["1", {"c": "null"}]}, "d": ""}),
+        ("---\na: {b: [1, {c: null}]}\nd:\n---\n", {"a": {"b": ["1", {"c": ""}]}, "d": ""}),
+        ("---\na: [null, ~, 'null', Null, nil]\nb: ~\n---\n", {"a": ["", "", "null", "", "nil"], "b": ""}),
         ("---\na: !!python/object/apply:os.system [x]\n---\n", {"a": ["x"]}),
         ("---\ndate: 2024-01-01\n...\n", {"date": "2024-01-01"}),
         ("---\n---\n", {}),
         ("---\nprose, no mapping\n---\n", {}),
         ("---\nnever closed: 1\n", {}),
-        ("\n---\nlate: 1\n---\n", {}),
+        ("\n \r\n---\nlate: 1\n---\n", {"late": "1"}),
+        (" ---\nlate: 1\n---\n", {"late": "1"}),
+        ("# Title\n---\nlate: 1\n---\n", {}),
+        ("\n\n", {}),
         ("", {}),
     ],
 )
 def test_reads_fields_as_strings(text: str, fields: dict[str, Any]) -> None:
-    """Every scalar stays what a person wrote; what is no front matter has no fields."""
+    """Every scalar stays what a person wrote, a null nothing; what is no front matter has no fields."""
     assert read(text).fields == fields
 
 
@@ -79,6 +83,7 @@ def test_oddities_give_a_warning(text: str) -> None:
     [
         ("---\na: &x 1\nb: *x\n---\n", 2),
         ("---\na: 1\nb: *x\n---\n", 3),
+        ("\n\n---\na: 1\nb: *x\n---\n", 5),
         ("---\na: 1\nb: [\n---\n", None),
         ("---\na: 1\n\tb: 2\n---\n", 3),
         ("---\na: \0\n---\n", None),

@@ -74,7 +74,7 @@ def test_bounds() -> None:
     assert many[-1].heading == str(MAX_SECTIONS - 1)
 
 
-@pytest.mark.parametrize("markup", ["[", "![](", "<", "*a", "<!--"])
+@pytest.mark.parametrize("markup", ["[", "![](", "<", "*a", "<!--", "<!---->"])
 def test_no_line_takes_long(markup: str) -> None:
     """Markup that never closes is read in time that grows with its length alone."""
 
