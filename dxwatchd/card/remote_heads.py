@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dxwatchd.card.config_keys import ALIASES, Reading, pointer, text_class, text_part
-from dxwatchd.card.values import at, integer, text
+from dxwatchd.card.config_keys import ALIASES, Reading, pointer, text_class, text_part, text_type
+from dxwatchd.card.values import at, integer
 
 _MULTI_HEAD = frozenset(
     {
@@ -57,7 +57,7 @@ def heads_of_remote_code(config: object, heads: Reading | None) -> Reading | Non
     path, part = text_part(config)
     if heads is None or text_class(config) is not None:
         return None
-    kind = text(part.get("model_type"), 64)
+    kind = text_type(config)
     group = integer(part.get("n_shared_head"), 1)
     if kind == "plamo" and group and heads[0] % group == 0:
         return heads[0] // group, pointer(*path, "n_shared_head")

@@ -129,7 +129,7 @@ def test_adapter(folder: Callable[..., ModelFolder]) -> None:
 
 def _adapter(folder: Callable[..., ModelFolder], **config: object) -> Card:
     documents = {"adapter_config.json": {"peft_type": "LORA", **config}}
-    return build_card(CardInputs(folder(Layout.PEFT, Kind.ADAPTER), documents=documents), _IDENTITY)
+    return build_card(CardInputs(folder(Layout.PEFT, Kind.ADAPTER), documents=documents), IDENTITY)
 
 
 @pytest.mark.parametrize(

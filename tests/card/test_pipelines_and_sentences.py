@@ -45,7 +45,7 @@ def test_a_pipeline_is_its_class() -> None:
 def test_a_pipeline_of_the_folders_own_code(index: dict[str, object], files: tuple[str, ...]) -> None:
     """Its class is told too, and that it needs its code: a component's lies beside it or at the top."""
     model = dataclasses.replace(_PIPELINE, files=tuple(ModelFile(name, 1) for name in files))
-    card = build_card(CardInputs(model, {"model_index.json": index}), _IDENTITY)
+    card = build_card(CardInputs(model, {"model_index.json": index}), IDENTITY)
     assert card.architecture.architectures == ("OwnPipeline",)
     assert (card.custom_code.required, card.custom_code.python_files) == (True, files)
 
