@@ -188,6 +188,14 @@ _LM = {"architectures": ("LlamaForCausalLM",)}
             "text-ranking",
             "config.json#/sentence_transformers/activation_fn",
         ),
+        (
+            {
+                "layout": Layout.SENTENCE_TRANSFORMERS,
+                "documents": {"config_sentence_transformers.json": {"model_type": "SparseEncoder"}},
+            },
+            "feature-extraction",
+            "derived: config_sentence_transformers.json#/model_type",
+        ),
         ({"layout": Layout.PIPER}, "text-to-speech", "layout"),
         (
             {"layout": Layout.PEFT, "documents": {"adapter_config.json": {"task_type": "SEQ_CLS"}}},
