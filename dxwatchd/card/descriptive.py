@@ -66,7 +66,7 @@ def describe(
         notes.source("library_name", "layout")
     tags = stated.several("tags")
     task = main_task(inputs, shape, tags, vision=vision)
-    tasks, sources = all_tasks(task, tags, front.get("model-index"))
+    tasks, sources = all_tasks(task, tags, front)
     tagged = notes.sources.get("tags", "")
     if task:
         task = task._replace(source=tagged if task.source == "tags" else task.source)
