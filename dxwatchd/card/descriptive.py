@@ -75,7 +75,7 @@ def describe(
         notes.source("tasks", ", ".join(tagged if source == "tags" else source for source in sources))
     sections = inputs.readme_sections
     return Description(
-        license=_license(front, header.get("license"), notes),
+        license=_license(front, header.get("license") or _of_timm(inputs.documents), notes),
         license_name=stated.one("license_name"),
         license_link=stated.one("license_link"),
         language=_languages(stated, inputs.documents, notes),
@@ -177,6 +177,12 @@ def _languages(stated: _Stated, documents: Mapping[str, object], notes: Notes) -
                     notes.source("language", f"{name}#/{'/'.join(way)}")
                     return (code,)
     return ()
+
+
+def _of_timm(documents: Mapping[str, object]) -> Stated | None:
+    """The licence that timm keeps with the weights' settings."""
+    stated = text(at(documents.get("config.json"), "pretrained_cfg", "license"))
+    return Stated((stated,), "config.json#/pretrained_cfg/license") if stated else None
 
 
 def _license(front_matter: Mapping[str, object], header: Stated | None, notes: Notes) -> str | None:

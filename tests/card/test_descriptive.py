@@ -369,3 +369,12 @@ def test_long_lists_are_whole() -> None:
     named = [f"d{at}" for at in range(520)]
     card = card_of(f"---\ndatasets: {named}\ntags: {named}\n---\n")
     assert card.datasets == card.tags == tuple(named)
+
+
+def test_timm_keeps_the_licence_with_the_weights_settings() -> None:
+    """It counts where the README has none."""
+    documents = {"config.json": {"architecture": "vit", "pretrained_cfg": {"license": "apache-2.0"}}}
+    card = card_of("# M", documents)
+    assert (card.license, card.sources["license"]) == ("apache-2.0", "config.json#/pretrained_cfg/license")
+    assert card_of("---\nlicense: mit\n---\n", documents).license == "mit"
+    assert card_of("", {"config.json": {"pretrained_cfg": {"license": ""}}}).license is None
