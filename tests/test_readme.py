@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -60,8 +61,6 @@ def followed(tmp_path: Path, real_model: Path) -> dict[str, str]:
     work.mkdir()
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("DXWATCHD_")}
     bin_folder = Path(sys.executable).parent
-    # how far the digests are when `status` is asked would depend on the machine
-    inherited["DXWATCHD_DIGESTS"] = "off"
     return {**inherited, "HOME": str(home), "PATH": f"{bin_folder}:{os.environ['PATH']}", "WORK": str(work)}
 
 
@@ -88,6 +87,7 @@ def test_every_command_does_what_the_readme_shows(followed: dict[str, str]) -> N
         for step in steps[1:]:
             if step.command.startswith("dxwatchd approve"):
                 _wait_for_the_proposal(work, deadline=time.monotonic() + PATIENCE)
+                _wait_for_the_digests(work, deadline=time.monotonic() + PATIENCE)
             done = subprocess.run(
                 ["bash", "-c", step.command],
                 cwd=work,
@@ -125,6 +125,16 @@ def _wait_for_the_proposal(work: Path, *, deadline: float) -> None:
             return
         time.sleep(0.05)
     pytest.fail(f"the proposal in the README did not come:\n{manifest.read_text()}")
+
+
+def _wait_for_the_digests(work: Path, *, deadline: float) -> None:
+    """Whoever reads a proposal takes longer than they do."""
+    while time.monotonic() < deadline:
+        (folder,) = json.loads((work / "state" / "status.json").read_bytes())["folders"]
+        if (folder.get("digests") or {}).get("status") == "computed":
+            return
+        time.sleep(0.05)
+    pytest.fail("the digests did not come")
 
 
 def _python(work: Path, environ: dict[str, str]) -> None:

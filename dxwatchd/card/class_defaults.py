@@ -1,4 +1,4 @@
-"""What transformers' config classes take where a config.json states nothing.
+"""Which classes transformers has, and what its config classes take where a config.json states nothing.
 
 The table is generated from the classes themselves by `tests/card/generate_class_defaults.py`.
 """
@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 FOLLOWS_HEADS = "num_attention_heads"
 FOUR_TIMES_HIDDEN = "4 * hidden_size"
@@ -45,9 +46,26 @@ def config_class(model_type: str | None) -> ConfigClass | None:
     return _table().get(model_type) if model_type is not None else None
 
 
+def has_model_class(class_name: str) -> bool:
+    """Whether a name is put together as those of transformers' model classes, in letters of either case."""
+    name, stored = class_name.lower(), _stored()
+    families = set(stored["families"])
+    return any(name.endswith(head) and name[: -len(head)] in families for head in stored["heads"])
+
+
+def version() -> str:
+    """The version of transformers that all of this is about."""
+    return str(_stored()["transformers"])
+
+
+@functools.cache
+def _stored() -> dict[str, Any]:
+    stored: dict[str, Any] = json.loads(files("dxwatchd.card").joinpath("class_defaults.json").read_bytes())
+    return stored
+
+
 @functools.cache
 def _table() -> Mapping[str, ConfigClass]:
-    stored = json.loads(files("dxwatchd.card").joinpath("class_defaults.json").read_bytes())
     return {
         model_type: ConfigClass(
             name=entry["class"],
@@ -57,5 +75,5 @@ def _table() -> Mapping[str, ConfigClass]:
             parts=entry.get("parts", {}),
             names=entry.get("names", {}),
         )
-        for model_type, entry in stored["model_types"].items()
+        for model_type, entry in _stored()["model_types"].items()
     }

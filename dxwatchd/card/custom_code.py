@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from dxwatchd.card.auto_map import Reference, auto_map, class_names, modules
-from dxwatchd.card.known_model_types import FAMILIES, HEADS, MODEL_TYPES, VERSION
+from dxwatchd.card.class_defaults import config_class, has_model_class, version
 from dxwatchd.card.parts import CustomCode
-from dxwatchd.card.values import LIST_LIMIT, Notes, at, mapping, path_text, text, texts
+from dxwatchd.card.values import LIST_LIMIT, Notes, at, encodable, mapping, text, texts
 from dxwatchd.core.model import Layout, ModelFolder
 
 _REQUIRED = "custom_code.required"
@@ -45,7 +45,7 @@ def custom_code(model: ModelFolder, documents: Mapping[str, object], notes: Note
         notes.warn(f"The folder brings its own code, which is run only where {_TRUST} is given.")
     _warn_of_places(references, files, notes)
     _warn_of_extras(documents, files, notes)
-    python_files = tuple(sorted(path_text(name) for name in files if name.endswith(".py")))
+    python_files = tuple(sorted(encodable(name) for name in files if name.endswith(".py")))
     if python_files:
         notes.source("custom_code.python_files", "the names of the files")
     return CustomCode(
@@ -112,7 +112,7 @@ def _of_transformers(
     if not mapping(config):
         return None
     model_type = text(at(config, "model_type"))
-    if model_type in MODEL_TYPES:
+    if config_class(model_type) is not None:
         return _of_known_type(config, references, files, notes)
     of_model = [name for name in references if name.startswith(("AutoConfig", "AutoModel"))]
     if of_model:
@@ -125,7 +125,7 @@ def _of_transformers(
         else "needs a model_type, which is not stated"
     )
     notes.warn(
-        f"transformers {VERSION} {what}, and no auto_map names code for it: what loads it is not known."
+        f"transformers {version()} {what}, and no auto_map names code for it: what loads it is not known."
     )
     return None
 
@@ -148,14 +148,15 @@ def _of_known_type(
             f"called {unknown[0]}, as the folder has it: whether loading needs its own code is not known."
         )
         return None
-    notes.source(_REQUIRED, f"default: transformers {VERSION} knows config.json#/model_type")
+    notes.source(_REQUIRED, f"default: transformers {version()} knows config.json#/model_type")
     return False
 
 
 def _is_known(class_name: str) -> bool:
-    """Whether the name is put together as those of transformers are, letters of either case."""
+    """Whether transformers has a class of this name, of a model or of what prepares its input."""
     name = class_name.lower()
-    return any(name.endswith(head) and name[: -len(head)] in FAMILIES for head in (*HEADS, *_PREPARING))
+    families = [name[: -len(end)] for end in _PREPARING if name.endswith(end)]
+    return has_model_class(name) or any(has_model_class(f"{family}model") for family in families)
 
 
 def _of_pipeline(index: Mapping[str, object], files: Set[str], notes: Notes) -> bool | None:

@@ -13,8 +13,9 @@ from dxwatchd.card.objectives import training_objectives
 from dxwatchd.card.parts import Architecture
 from dxwatchd.card.references import references
 from dxwatchd.card.sources import CardInputs
-from dxwatchd.card.tasks import README, all_tasks, main_task
+from dxwatchd.card.tasks import all_tasks, main_task
 from dxwatchd.card.values import Notes, at, mapping, only, text, texts
+from dxwatchd.core.filenames import README
 from dxwatchd.core.model import Layout
 
 _VISION_TASKS = frozenset(

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from dxwatchd.card.config_keys import pointer, text_part
-from dxwatchd.card.parameters import HEADERS, logical_elements
+from dxwatchd.card.logical_weights import logical_elements
+from dxwatchd.card.parameters import HEADERS
 from dxwatchd.card.sources import TensorInfo
 from dxwatchd.card.values import Notes, at, mapping
 

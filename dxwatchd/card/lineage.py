@@ -14,8 +14,8 @@ from dxwatchd.card.overrides import SOURCE as MANIFEST
 from dxwatchd.card.parts import Ancestor
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.card.stated_names import hub_id, stated_name
-from dxwatchd.card.tasks import README
 from dxwatchd.card.values import LIST_LIMIT, Notes, at, clean, integer, only, text, texts
+from dxwatchd.core.filenames import README
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.publishers import published_as

@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from dxwatchd.card.logical_weights import Bits, elements, logical_elements
 from dxwatchd.card.parts import Moe, Parameters
 from dxwatchd.card.sources import TensorInfo
 from dxwatchd.card.values import INTEGER_LIMIT, Notes, clean
 
 HEADERS = "weight file headers"
 
-FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4"})
-_INTEGERS = frozenset({"I8", "U8", "I16", "U16", "I32", "U32"})
-_INDICES = frozenset({"I64", "U64", "BOOL"})
-_CODES = "Qidxs"
-"""What the names of QuIP#'s packed weights begin with, the only ones in integers of 64 bits."""
-# fmt: off
-_AUXILIARY = frozenset({
-    "qzeros", "g_idx", "weight_g_idx", "weight_scale", "weight_scale_inv", "weight_scale_2", "weight_shape",
-    "weight_zero_point", "weight_global_scale", "input_scale", "input_scale_inv", "input_global_scale",
-    "input_zero_point", "output_scale", "k_scale", "v_scale", "q_scale", "prob_scale", "absmax", "quant_map",
-    "nested_absmax", "nested_quant_map", "SCB", "weight_format", "activation_scale",
-})
-"""Last parts of names that hold what a quantiser stores beside the weights."""
-_BUFFERS = frozenset({
-    "position_ids", "token_type_ids", "inv_freq", "masked_bias", "cos_cached", "sin_cached", "running_mean",
-    "running_var", "num_batches_tracked", "e_score_correction_bias", "rope_freqs", "rope_factors_long",
-    "rope_factors_short", "layer_scalar", "std_bias", "std_scale",
-})
-"""Last parts of names (GGUF: first part) of tensors that are no parameters: nothing trains them.
-
-The last three are Gemma-4's; `e_score_correction_bias` is DeepSeek-V3's, whose own name is `ffn.gate.bias`.
-"""
-# fmt: on
 _EMBEDDINGS = (
     ".embed_tokens.weight",
     ".wte.weight",
@@ -45,14 +22,6 @@ _EMBEDDINGS = (
 _HEADS = (".lm_head.weight", ".embed_out.weight")
 _TIED_BY_CLASS = frozenset({"gpt2", "gpt_bigcode"})
 """Model types whose output layer is the embedding unless the config says otherwise."""
-
-Bits = Callable[[str], int | None]
-"""The number of bits of a packed weight, by the name of its module; None where nothing says."""
-
-
-def elements(tensor: TensorInfo) -> int:
-    """The product of the stored shape."""
-    return math.prod(tensor.shape)
 
 
 def main_type(tensors: Mapping[str, Sequence[TensorInfo]]) -> str | None:
@@ -124,56 +93,6 @@ def count(
     return made
 
 
-def logical_elements(tensor: TensorInfo, siblings: Mapping[str, TensorInfo], bits: Bits) -> int | None:
-    """How many parameters a stored tensor stands for: 0 for scales and buffers, None where it is not known.
-
-    Packed: mxfp4 `*_blocks` and NVFP4 and bitsandbytes 4-bit hold 2 in a byte; GPTQ and AWQ `qweight`,
-    compressed-tensors `weight_packed` and MLX `weight` hold 32 / bits in an integer of 32 bits.
-    """
-    name, dtype = tensor.name, tensor.dtype
-    module, _, last = name.rpartition(".")
-    stored = elements(tensor)
-    if _is_auxiliary(module, last, dtype, siblings) or is_buffer(name, tensor.shape):
-        return 0
-    if f"{name}.absmax" in siblings:  # bitsandbytes' 4 bits, in bytes of any dtype (bnb_4bit_quant_storage)
-        return tensor.nbytes * 2
-    if dtype in FLOATS:
-        return stored
-    if dtype in _INDICES:
-        return None if last.startswith(_CODES) else 0
-    if dtype in _INTEGERS:
-        return _packed(tensor, siblings, bits)
-    return stored  # GGUF types: the shape is the logical one
-
-
-def _packed(tensor: TensorInfo, siblings: Mapping[str, TensorInfo], bits: Bits) -> int | None:
-    """What a tensor of integers holds."""
-    name, dtype = tensor.name, tensor.dtype
-    module, _, last = name.rpartition(".")
-    stored = elements(tensor)
-    if dtype == "U8" and last.endswith("_blocks") and f"{name[:-7]}_scales" in siblings:
-        return stored * 2
-    if last in ("qweight", "weight_packed") and dtype in ("I32", "U8"):
-        return stored * 2 if dtype == "U8" else _unfold(stored, bits(module))
-    if last == "weight" and dtype == "U32" and f"{module}.scales" in siblings:
-        return _unfold(stored, bits(module))
-    if dtype == "U8" and (scale := siblings.get(f"{module}.weight_scale")):
-        return stored * 2 if bits(module) == 4 or _scales_4bit(scale, stored * 2) else None
-    if dtype in ("I8", "U8") and last == "weight":
-        return _int8(tensor, module, siblings)
-    return 0 if len(tensor.shape) < 2 else None
-
-
-def is_buffer(name: str, shape: tuple[int, ...]) -> bool:
-    """Whether a tensor is a saved buffer: position numbers, rotary tables, statistics, attention masks."""
-    parts = name.split(".")
-    if parts[-1] in _BUFFERS or (parts[-1] == "weight" and parts[0] in _BUFFERS):
-        return True
-    if parts[-1] == "bias" and len(shape) >= 2:  # the causal mask of GPT-2 and GPT-NeoX: (1, 1, n, n)
-        return parts[-2:-1] in (["attn"], ["attention"])
-    return parts[-2:] == ["embed_positions", "weights"] or parts[-3:] == ["ffn", "gate", "bias"]
-
-
 def is_routed_expert(name: str) -> bool:
     """Whether a tensor belongs to the experts among which a router chooses."""
     return "experts" in name.split(".") or "_exps." in name
@@ -201,44 +120,6 @@ def active_parameters(total: int, routed: int, moe: Moe | None) -> int | None:
         return None
     used, rest = divmod(routed * moe.num_experts_per_tok, moe.num_experts)
     return None if rest or moe.num_experts_per_tok > moe.num_experts else total - routed + used
-
-
-def _is_auxiliary(module: str, last: str, dtype: str, siblings: Mapping[str, TensorInfo]) -> bool:
-    if last in _AUXILIARY or dtype == "F8_E8M0" or ".quant_state" in f"{module}.{last}":
-        return True
-    if last in ("scales", "zeros", "biases"):
-        weight = siblings.get(f"{module}.weight")
-        return f"{module}.qweight" in siblings or (weight is not None and weight.dtype == "U32")
-    if last.endswith("_scales"):
-        return f"{module}.{last[:-7]}_blocks" in siblings
-    if last == "scale":
-        weight = siblings.get(f"{module}.weight")
-        return weight is not None and (weight.dtype == "I8" or weight.dtype.startswith("F8"))
-    return False
-
-
-def _scales_4bit(scale: TensorInfo, weights: int) -> bool:
-    """Whether there is a scale of 8 bits for every 16 weights (NVFP4) or 32 (MXFP4).
-
-    BitNet has one for four ternary weights in each byte.
-    """
-    return scale.dtype in ("F8_E4M3", "F8_E8M0", "U8") and elements(scale) in (weights // 16, weights // 32)
-
-
-def _int8(tensor: TensorInfo, module: str, siblings: Mapping[str, TensorInfo]) -> int | None:
-    """One in a byte with a scale for each row; two 4-bit floats where an E8M0 scale stands for 32 of them."""
-    if f"{module}.SCB" in siblings or f"{module}.weight_scale" in siblings:
-        return elements(tensor)
-    scale = siblings.get(f"{module}.scale")
-    if scale is not None and scale.dtype == "F8_E8M0" and elements(scale) * 32 == elements(tensor) * 2:
-        return elements(tensor) * 2
-    return None
-
-
-def _unfold(stored: int, bits: int | None) -> int | None:
-    if bits is None or not 1 <= bits <= 32 or stored * 32 % bits:
-        return None
-    return stored * 32 // bits
 
 
 def _copies(listed: Mapping[str, TensorInfo], model_type: str | None, *, tied: bool | None) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from dxwatchd.card.config_keys import TEXT_PARTS
-from dxwatchd.card.parameters import Bits
+from dxwatchd.card.logical_weights import Bits
 from dxwatchd.card.parts import Quantization
 from dxwatchd.card.values import Notes, at, boolean, integer, mapping, text
 

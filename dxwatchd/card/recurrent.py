@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dxwatchd.card.config_keys import find, look_up, text_part, whole
+from dxwatchd.card.config_keys import find, look_up, text_part, text_type, whole
 from dxwatchd.card.kv_sizes import gated_delta_bytes, mamba2_bytes, mamba_bytes, short_conv_bytes
 from dxwatchd.card.layer_rules import LayerType
-from dxwatchd.card.values import integer, text
+from dxwatchd.card.values import integer
 
 _STATE_ITEMSIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _MAMBA_1 = frozenset({"mamba", "falcon_mamba", "jamba"})
@@ -30,7 +30,7 @@ def recurrent_bytes(config: object, kind: LayerType, itemsize: int) -> int | Non
 
 
 def _mamba(config: object, itemsize: int) -> int | None:
-    kind = text(text_part(config)[1].get("model_type"))
+    kind = text_type(config)
     conv = whole(config, "mamba_d_conv", "conv_kernel")
     state = whole(config, "mamba_d_state", "ssm_state_size", "state_size")
     if conv is None or state is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from dxwatchd.card.config_keys import Reading
-from dxwatchd.card.parameters import FLOATS
+from dxwatchd.card.logical_weights import FLOATS
 from dxwatchd.card.parts import Architecture
 from dxwatchd.card.sources import TensorInfo
 from dxwatchd.card.values import Notes, clean

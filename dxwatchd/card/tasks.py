@@ -18,9 +18,8 @@ from dxwatchd.card.pipeline_tasks import pipeline_task
 from dxwatchd.card.sources import CardInputs
 from dxwatchd.card.task_names import TASKS
 from dxwatchd.card.values import at, mapping, only, text, texts
+from dxwatchd.core.filenames import README
 from dxwatchd.core.model import Layout
-
-README = "README.md"
 
 _ENDINGS = (
     ("ForCausalLM", "text-generation"),

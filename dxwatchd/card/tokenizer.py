@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dxwatchd.card.chat_templates import CONFIG, chat_templates
 from dxwatchd.card.context import UNSET
 from dxwatchd.card.parts import Tokenizer
-from dxwatchd.card.values import TEXT_LIMIT, Notes, at, boolean, integer, mapping, text
+from dxwatchd.card.values import TEXT_LIMIT, Notes, at, boolean, encodable, integer, mapping, text
 
 MAP = "special_tokens_map.json"
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
@@ -147,4 +147,4 @@ def _content(value: object) -> str | None:
     content = value if isinstance(value, str) else at(value, "content")
     if not isinstance(content, str) or not 0 < len(content) <= TEXT_LIMIT:
         return None
-    return content.encode("utf-8", "replace").decode("utf-8")
+    return encodable(content)

@@ -46,12 +46,12 @@ class Notes:
 
 def clean(value: str, limit: int = TEXT_LIMIT) -> str:
     """`value` as text that every encoder takes: no lone surrogates, no control characters, bounded."""
-    cut = value[:limit].encode("utf-8", "replace").decode("utf-8")
+    cut = encodable(value[:limit])
     return "".join(character if character.isprintable() else " " for character in cut).strip()
 
 
-def path_text(value: str) -> str:
-    """A path exactly as it is, but for bytes that are no UTF-8, which no JSON can hold."""
+def encodable(value: str) -> str:
+    """`value` exactly as it is, but for what no JSON can hold: bytes that are no UTF-8, lone surrogates."""
     return value.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -181,13 +181,14 @@ def _stated(hints: Hints) -> Iterator[tuple[str, str | None]]:
 
 
 def _last_part(stated: str) -> tuple[str, str | None]:
-    """The name in `publisher/name`; of any other path no name is taken."""
+    """The name in `publisher/name`; no other path is taken apart."""
     match = _ORG_AND_NAME.fullmatch(stated)
     if match is not None:
         return match["name"], None
     if _OF_ANOTHER.search(stated):
         return stated.strip(), "names another model"
-    return stated.strip(), "is a path" if "/" in stated or stated.startswith(("~", ".")) else None
+    is_path = "/" in stated or "\\" in stated or stated.startswith(("~", "."))
+    return stated.strip(), "holds a path" if is_path else None
 
 
 def _says_more(folder: str, name: str) -> bool:

@@ -15,6 +15,7 @@ from dxwatchd.core.pickles import UNKNOWN, PickleContent
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.pickle_opcodes import Operation, OutOfStepsError, Steps, operations
 from dxwatchd.readers.reading import read_up_to, seek_to
+from dxwatchd.readers.torch_archive import LAST_PICKLE_PROTOCOL
 
 MAX_GLOBALS = 200
 """Different globals of one file."""
@@ -23,7 +24,6 @@ MAX_HELD = 250_000
 MAX_TEXT = 4 * 2**20
 """Characters of the texts of one pickle that may turn out to be names."""
 
-LAST_PROTOCOL = 5
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 _LEGACY_PICKLES = 5
 """Before PyTorch 1.6: the magic number, the protocol, the system, the object, the keys; then raw numbers.
@@ -101,7 +101,7 @@ def begins_pickle(stream: BinaryIO, position: int) -> bool:
     """Whether a pickle of protocol 2 or later begins there. Raises ReaderError: UNREADABLE."""
     seek_to(stream, position)
     head = read_up_to(stream, 2)
-    return len(head) == 2 and head[0] == 0x80 and 2 <= head[1] <= LAST_PROTOCOL
+    return len(head) == 2 and head[0] == 0x80 and 2 <= head[1] <= LAST_PICKLE_PROTOCOL
 
 
 def _read_all(stream: BinaryIO, start: int, end: int, steps: Steps, names: set[str]) -> None:
@@ -161,7 +161,7 @@ class _Unpickling:
             taken = self._change(_EFFECTS[name])
             if name in _NAMING:
                 self._name(_named(operation, taken))
-            elif name == "PROTO" and _index(operation) > LAST_PROTOCOL:
+            elif name == "PROTO" and _index(operation) > LAST_PICKLE_PROTOCOL:
                 raise ReaderError(Fault.MALFORMED, f"There is no pickle protocol {_index(operation)}.")
 
     def _change(self, effect: _Effect) -> list[Held]:
@@ -170,7 +170,7 @@ class _Unpickling:
             while self._pop() is not _MARK:
                 pass
         taken = [self._pop() for _ in range(effect.takes)]
-        for _ in range(effect.gives):
+        if effect.gives:  # one thing at most: MARK and DUP are not done here
             self._push(None)
         return taken
 

@@ -20,7 +20,7 @@ _END = struct.Struct("<4s4H2IH")  # end of central directory record
 _LOCATOR = struct.Struct("<4sIQI")  # zip64: where the large end record is
 _END64 = struct.Struct("<4sQ2H2I4Q")  # zip64 end of central directory record
 _MAX_COMMENT = 65_535  # bytes; the format's bound
-_LAST_PICKLE_PROTOCOL = 5
+LAST_PICKLE_PROTOCOL = 5
 
 
 class Archive(NamedTuple):
@@ -54,7 +54,7 @@ def read_archive(stream: BinaryIO, size: int) -> Archive:
         raise ReaderError(Fault.TRUNCATED, f"The file has {len(start)} bytes, too few to tell what it is.")
     if start == LOCAL_ENTRY:
         return Archive("zip", complete=find_directory(stream, size) is not None)
-    if start[0] == 0x80 and 2 <= start[1] <= _LAST_PICKLE_PROTOCOL:
+    if start[0] == 0x80 and 2 <= start[1] <= LAST_PICKLE_PROTOCOL:
         return Archive("pickle", complete=True)
     raise ReaderError(Fault.MALFORMED, "This is not a PyTorch file: neither a zip archive nor a pickle.")
 

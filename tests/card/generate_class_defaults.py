@@ -1,4 +1,4 @@
-"""Generates `dxwatchd/card/class_defaults.json`: what transformers takes for what a config does not state.
+"""Generates `dxwatchd/card/class_defaults.json`: what transformers knows, and takes for what is not stated.
 
 Run where the development packages are: `python tests/card/generate_class_defaults.py`. No model is built and
 torch is not needed. Each class is made with nothing stated, then with one size doubled at a time: what stays
@@ -7,10 +7,12 @@ as it is is a default, and what follows another size is a rule or left out.
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,24 +71,55 @@ LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 MOST_LAYERS, LONGEST_PATTERN = 48, 12
 
 
+_PARTS = re.compile(
+    r"(.+?)((?:Text|Vision|Audio)?(?:For[A-Z]|Model|LMHead|WithLMHead|Backbone|Encoder|Decoder|Transformer"
+    r"|BaseModel|DoubleHeads).*)"
+)
+
+
 def table() -> dict[str, Any]:
     """One entry for each model type that transformers knows."""
     import transformers
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     logging.disable(logging.WARNING)  # classes complain of sizes that do not fit together
-    types: dict[str, Any] = {}
-    for model_type in sorted(CONFIG_MAPPING.keys()):
-        made = _entry(CONFIG_MAPPING[model_type])
-        if made is not None:
-            types[model_type] = made
-    return {"transformers": transformers.__version__, "model_types": types}
+    try:
+        types = {kind: _entry(CONFIG_MAPPING[kind]) for kind in sorted(CONFIG_MAPPING.keys())}
+    finally:
+        logging.disable(logging.NOTSET)
+    families, heads = taken_apart(model_classes())
+    return {
+        "transformers": transformers.__version__,
+        "families": sorted(families),
+        "heads": sorted(heads),
+        "model_types": types,
+    }
 
 
-def _entry(config_class: Any) -> dict[str, Any] | None:
+def model_classes() -> set[str]:
+    """The classes behind all `AutoModel…` classes."""
+    module = importlib.import_module("transformers.models.auto.modeling_auto")
+    found: set[str] = set()
+    for key, mapping in vars(module).items():
+        if key.startswith("MODEL_") and key.endswith("_MAPPING_NAMES"):
+            for value in mapping.values():
+                found.update((value,) if isinstance(value, str) else value)
+    return found
+
+
+def taken_apart(names: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Families and heads of these classes, "LlamaForCausalLM" into "llama" and "forcausallm".
+
+    All names together would be five times as much. One that has no known head is left out.
+    """
+    matches = [match for match in map(_PARTS.fullmatch, names) if match is not None]
+    return {match[1].lower() for match in matches}, {match[2].lower() for match in matches}
+
+
+def _entry(config_class: Any) -> dict[str, Any]:
     bare = _made(config_class)
     if bare is None:
-        return None
+        return {"class": config_class.__name__, "defaults": {}}
     probes = list(_probes(config_class, bare))
     same = {key: bare[key] for key in KEYS if _is_plain(bare.get(key)) and _stays(key, bare, probes)}
     widths = {own.get("head_dim") for own in (bare.get("per_layer_config") or {}).values()}
@@ -114,7 +147,7 @@ def _made(config_class: Any, **stated: Any) -> dict[str, Any] | None:
         made: dict[str, Any] = config_class(**stated).to_dict()
     except Exception as error:  # noqa: BLE001 - a class may refuse in any way what does not fit together
         if not stated:
-            sys.stderr.write(f"{config_class.__name__} is left out: {str(error)[:100]}\n")
+            sys.stderr.write(f"{config_class.__name__} has no defaults: {str(error)[:100]}\n")
         return None
     return made
 
@@ -190,7 +223,8 @@ def text(made: Mapping[str, Any]) -> str:
     """The table as it is checked in: one line a model type."""
     types = made["model_types"].items()
     lines = ",\n".join(f'    "{kind}": {json.dumps(entry, sort_keys=True)}' for kind, entry in types)
-    return f'{{\n  "transformers": "{made["transformers"]}",\n  "model_types": {{\n{lines}\n  }}\n}}\n'
+    plain = "".join(f'  "{key}": {json.dumps(made[key])},\n' for key in ("transformers", "families", "heads"))
+    return f'{{\n{plain}  "model_types": {{\n{lines}\n  }}\n}}\n'
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dxwatchd.card.build import build_card
-from dxwatchd.card.overrides import apply_overrides
+from dxwatchd.card.overrides import OVERRIDABLE, apply_overrides
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, json_schema, parse
 from dxwatchd.card.sources import CardInputs, Identity, wanted_documents, wanted_texts
@@ -225,6 +225,16 @@ def test_overrides_prevail_and_are_marked() -> None:
     assert set(card.overrides) == set(overrides)
     assert parse(dump(card)) == card
     assert apply_overrides(card, {}).overrides == {}
+
+
+@pytest.mark.parametrize("key", OVERRIDABLE)
+def test_each_descriptive_field_can_be_overridden(key: str) -> None:
+    """The entry's word replaces the card's field of the same name."""
+    identity = dataclasses.replace(_IDENTITY, overrides={key: "as a person says"})
+    card = build_card(CardInputs(_FOLDER), identity)
+    assert getattr(card, key) in ("as a person says", ("as a person says",))
+    assert card.sources[key] == "manifest"
+    assert parse(dump(card)) == card
 
 
 def test_several_licences_are_none() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dxwatchd.card.architecture import architecture
-from dxwatchd.card.class_defaults import config_class
+from dxwatchd.card.class_defaults import config_class, has_model_class
 from dxwatchd.card.config_keys import find, text_class
 from dxwatchd.card.context import context
 from dxwatchd.card.shapes import embedding_sizes, note_conflicts
@@ -49,6 +49,16 @@ def test_every_entry_can_be_used() -> None:
 def test_unknown_types_have_no_class(model_type: str | None) -> None:
     """What transformers does not know has no defaults."""
     assert config_class(model_type) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("LlamaForCausalLM", True), ("llamaforcausallm", True), ("Qwen2ForRewardModel", False), ("", False),
+     ("BertModel", True), ("ForCausalLM", False), ("JinaBertModel", False)],
+)  # fmt: skip
+def test_classes_are_known_by_family_and_head(name: str, known: bool) -> None:
+    """Transformers' own model classes are told from those that only folders bring."""
+    assert has_model_class(name) is known
 
 
 def test_stated_prevails_shape_comes_next_default_last() -> None:

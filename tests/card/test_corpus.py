@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import Any
 
 import pytest
@@ -138,3 +139,47 @@ def test_what_the_readme_states(families: Callable[[], Iterator[Any]], identity:
                 got = list(got)
             assert got == wanted, f"{family.name}: {field}"
     assert compared > 100
+
+
+_OF_ITSELF = frozenset(
+    {
+        *("schema", "technical_name", "model_name", "kind", "layout", "path", "entry_path", "availability"),
+        *(
+            "revision",
+            "change",
+            "fingerprint",
+            "approved_fingerprint",
+            "sources",
+            "overrides",
+            "conflicts",
+            "warnings",
+        ),
+        *("files", "weight_sets", "integrity.status", "capabilities.confidence", "context.rule"),
+        "parameters.exact",
+    }
+)
+"""What a card says of itself, and words that explain a value beside them."""
+
+
+def test_every_value_has_its_source(families: Callable[[], Iterator[Any]], identity: Identity) -> None:
+    """Whatever is not null says where it is from, for itself or with the part that it is in."""
+    bare: list[str] = []
+    for family in families():
+        card = json.loads(dump(build_card(family.inputs, identity)))
+        told = _OF_ITSELF | card["sources"].keys()
+        bare += [f"{family.name}: {path}" for path in _stated(card, "") if not _is_told(path, told)]
+    assert bare == []
+
+
+def _stated(value: object, path: str) -> Iterator[str]:
+    """The paths of all values that say something."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _stated(inner, f"{path}.{key}" if path else key)
+    elif value not in (None, [], False, ""):
+        yield path
+
+
+def _is_told(path: str, told: Set[str]) -> bool:
+    parts = path.split(".")
+    return any(".".join(parts[:count]) in told for count in range(1, len(parts) + 1))

@@ -7,14 +7,8 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.parameters import (
-    active_parameters,
-    count,
-    is_buffer,
-    is_routed_expert,
-    logical_elements,
-    predicts_ahead,
-)
+from dxwatchd.card.logical_weights import is_buffer, logical_elements
+from dxwatchd.card.parameters import active_parameters, count, is_routed_expert, predicts_ahead
 from dxwatchd.card.parts import Moe, Parameters
 from dxwatchd.card.values import Notes
 

@@ -1,0 +1,61 @@
+"""Configs of publishers' own code, each by hand, with what that code makes of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dxwatchd.card.architecture import architecture
+from dxwatchd.card.values import Notes
+
+_SIZES = {"hidden_size": 5120, "num_attention_heads": 40, "num_hidden_layers": 40}
+_SHORT = {"d_model": 64, "n_heads": 4}
+
+
+@pytest.mark.parametrize(
+    ("config", "heads"),
+    [
+        pytest.param({"model_type": "baichuan", **_SIZES}, 40, id="Baichuan shares none"),
+        pytest.param({"model_type": "qwen", "kv_channels": 128, **_SIZES}, 40, id="the first Qwen"),
+        pytest.param({"model_type": "phi-msft", "n_embd": 2560, "n_head": 32, "n_head_kv": None}, 32,
+                     id="Phi-2 of its first days, which states that it has no number of them"),
+        pytest.param({"model_type": "phi-msft", "n_embd": 2560, "n_head": 32, "n_head_kv": 8}, 8,
+                     id="the same with groups"),
+        pytest.param({"model_type": "internlm", "num_key_value_heads": "eight", **_SIZES}, None,
+                     id="a number that is none"),
+        pytest.param({"model_type": "chatglm", "inner_hidden_size": 16384, **_SIZES}, 40, id="ChatGLM-6B"),
+        pytest.param({"model_type": "chatglm", **_SIZES}, None, id="a ChatGLM that does not say which"),
+        pytest.param({"model_type": "chatglm", "multi_query_attention": True, "multi_query_group_num": 2,
+                      **_SIZES}, 2, id="ChatGLM2-6B"),
+        pytest.param({"model_type": "plamo", "n_shared_head": 8, **_SIZES}, 5, id="PLaMo-13B"),
+        pytest.param({"model_type": "plamo", "n_shared_head": 7, **_SIZES}, None, id="PLaMo, not divided"),
+        pytest.param({"model_type": "codeshell", "n_head": 32, "num_query_groups": 8}, 8, id="CodeShell-7B"),
+        pytest.param({"num_multi_query_heads": 8, **_SIZES}, 8, id="CogVLM2, which has no model type"),
+        pytest.param({"model_type": "gpt2", "n_head": 16, "attention_head_type": "multiquery"}, 1,
+                     id="SantaCoder calls itself GPT-2"),
+        pytest.param({"model_type": "mpt", **_SHORT,
+                      "attn_config": {"attn_type": "multiquery_attention"}}, 1, id="MPT, one shared head"),
+        pytest.param({"model_type": "mpt", **_SHORT,
+                      "attn_config": {"attn_type": "multihead_attention"}}, 4, id="MPT-7B"),
+        pytest.param({"model_type": "hf_olmo", **_SHORT, "multi_query_attention": False}, 4,
+                     id="OLMo of its first days"),
+        pytest.param({"model_type": "hf_olmo", **_SHORT, "multi_query_attention": True}, 1,
+                     id="the same with one shared head"),
+        pytest.param({"model_type": "somebody's own", **_SIZES}, None, id="code that is not known"),
+    ],
+)  # fmt: skip
+def test_key_value_heads_of_code_that_transformers_does_not_have(
+    config: dict[str, Any], heads: int | None
+) -> None:
+    """As many as the publisher's code makes, from its own keys; null where it might be any number."""
+    notes = Notes()
+    assert architecture(config, notes).num_key_value_heads == heads
+    assert ("architecture.num_key_value_heads" in notes.sources) is (heads is not None)
+
+
+@pytest.mark.parametrize(("off", "width"), [({"use_mla": False}, 128), ({"kv_lora_rank": 512}, None)])
+def test_heads_of_deepseek_without_latent_attention(off: dict[str, Any], width: int | None) -> None:
+    """DeepSeek-VL2's small one and DeepSeek-OCR attend as Llama does; elsewhere no one width is told."""
+    part = {"model_type": "deepseek_v2", **_SIZES, "v_head_dim": 0, "qk_rope_head_dim": 0, **off}
+    assert architecture({"language_config": part}, Notes()).head_dim == width
