@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dxwatchd.card.architecture import architecture
+from dxwatchd.card.parts import Moe
 from dxwatchd.card.values import Notes
 
 _SIZES = {"hidden_size": 5120, "num_attention_heads": 40, "num_hidden_layers": 40}
@@ -59,3 +60,27 @@ def test_heads_of_deepseek_without_latent_attention(off: dict[str, Any], width: 
     """DeepSeek-VL2's small one and DeepSeek-OCR attend as Llama does; elsewhere no one width is told."""
     part = {"model_type": "deepseek_v2", **_SIZES, "v_head_dim": 0, "qk_rope_head_dim": 0, **off}
     assert architecture({"language_config": part}, Notes()).head_dim == width
+
+
+@pytest.mark.parametrize(
+    ("config", "field", "value"),
+    [
+        ({"model_type": "phi3small", "ff_intermediate_size": 14336}, "intermediate_size", 14336),
+        ({"model_type": "hunyuan", "attention_head_dim": 128, "hidden_size": 6400, "num_attention_heads": 80},
+         "head_dim", 128),
+        ({"model_type": "openelm", "model_dim": 1280, "num_transformer_layers": 16}, "hidden_size", 1280),
+        ({"model_type": "openelm", "model_dim": 1280, "num_transformer_layers": 16}, "num_hidden_layers", 16),
+        ({"num_hidden_layers": 3, "intermediate_size": [8, 8, 8]}, "intermediate_size", 8),
+        ({"num_hidden_layers": 3, "intermediate_size": [8, 8, 16]}, "intermediate_size", None),
+        ({"num_hidden_layers": 3, "intermediate_size": [8, 8]}, "intermediate_size", None),
+        ({"intermediate_size": [8, 8]}, "intermediate_size", None),
+        ({"num_hidden_layers": [8, 8]}, "num_hidden_layers", None),
+        ({"num_hidden_layers": 2, "num_experts": 64, "moe_topk": [8, 8], "num_shared_expert": [1, 1],
+          "moe_intermediate_size": [3072, 3072]}, "moe",
+         Moe(num_experts=64, num_experts_per_tok=8, num_shared_experts=1, moe_intermediate_size=3072)),
+        ({"num_experts": 8, "num_selected_experts": 1}, "moe", Moe(num_experts=8, num_experts_per_tok=1)),
+    ],
+)  # fmt: skip
+def test_sizes_by_publishers_own_keys(config: dict[str, Any], field: str, value: object) -> None:
+    """Keys of one publisher, and lists that give one number for each layer where it is the same in all."""
+    assert getattr(architecture(config, Notes()), field) == value
