@@ -89,12 +89,16 @@ def architecture(config: object, notes: Notes, by_shape: Mapping[str, Reading] |
 
 
 def _blocks(config: object) -> Reading | None:
-    """Funnel's layers: its `num_decoder_layers` are two beside those of all blocks."""
+    """Funnel's layers, whose `num_decoder_layers` are two beside those of all blocks; Nemotron-H's list."""
     path, part = text_part(config)
     listed = part.get("block_sizes")
     sizes = [integer(item, 1) for item in listed[:1024]] if isinstance(listed, list) else []
     total = integer(sum(size for size in sizes if size), 1)
-    return (total, pointer(*path, "block_sizes")) if total and None not in sizes else None
+    if total and None not in sizes:
+        return total, pointer(*path, "block_sizes")
+    words = part.get("layers_block_type")
+    counted = isinstance(words, list) and bool(words) and not stated(config, "num_hidden_layers")
+    return (len(words), pointer(*path, "layers_block_type")) if counted and isinstance(words, list) else None
 
 
 def _intermediate_size(config: object, hidden: Reading | None) -> Reading | None:

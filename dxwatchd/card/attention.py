@@ -53,7 +53,7 @@ def _kind(config: object, values: Mapping[str, int | None], notes: Notes) -> str
 
 def _window(config: object, notes: Notes) -> int | None:
     used = find(config, "use_sliding_window")
-    found = find(config, "sliding_window")
+    found = find(config, "sliding_window") or find(config, "attention_window_size")
     size = integer(found[0], 1) if found else None
     if (used and used[0] is False) or found is None or size is None:
         return None
@@ -86,7 +86,7 @@ def _layer_types(
     if isinstance(listed, list) and 0 < len(listed) <= MOST_LAYERS and all(text(one, 40) for one in listed):
         notes.source("architecture.attention.layer_types", pointer(*path, key))
         return tuple(text(one, 40) or "" for one in listed), found[0] if found else ()
-    if found is None or set(found[0]) == {LayerType.FULL}:
+    if found is None or set(found[0]) <= {LayerType.FULL, LayerType.NONE}:
         return (), found[0] if found else ()
     notes.source("architecture.attention.layer_types", found[1])
     pattern = find(config, "hybrid_override_pattern")
