@@ -158,8 +158,10 @@ def _deci(blocks: list[int | None], shape: Architecture, dtype: str, notes: Note
 
 def _encoder_decoder(config: object, dtype: str, notes: Notes) -> KvCache:
     """A decoder keeps its own tokens, and besides those of the encoder's output, for cross-attention."""
-    layers = whole(config, "decoder_layers", "num_decoder_layers", "num_layers", "num_hidden_layers")
-    heads = whole(config, "decoder_attention_heads", "num_heads", "num_attention_heads")
+    layers = whole(
+        config, "decoder_layers", "num_decoder_layers", "num_layers", "num_hidden_layers", "n_layer"
+    )
+    heads = whole(config, "decoder_attention_heads", "num_heads", "num_attention_heads", "n_head")
     hidden = look_up(config, "hidden_size")
     width = whole(config, "d_kv")
     if width is None and hidden and heads and hidden[0] % heads == 0:

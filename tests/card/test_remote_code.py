@@ -91,7 +91,7 @@ def test_sizes_by_publishers_own_keys(config: dict[str, Any], field: str, value:
 def cache_of(**config: Any) -> KvCache:
     """What a network of four layers with four heads of 16 keeps in 16 bits, but for what is told."""
     sizes = {"hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 4, "num_key_value_heads": 2}
-    whole = {"architectures": ["AForCausalLM"], **sizes, **config}
+    whole = {"architectures": ["AForCausalLM"], **({} if "decoder" in config else sizes), **config}
     shape = architecture(whole, Notes())
     return kv_cache(whole, shape, context(whole, None, None, Notes()), "bfloat16", None, Notes())
 
@@ -154,3 +154,27 @@ def test_layers_of_nemotron_h_are_counted_where_no_number_is_stated() -> None:
     assert architecture(config, notes).num_hidden_layers == 3
     assert notes.sources["architecture.num_hidden_layers"] == "config.json#/layers_block_type"
     assert architecture({**config, "num_hidden_layers": 4}, Notes()).num_hidden_layers == 4
+
+
+@pytest.mark.parametrize(
+    ("config", "growing"),
+    [
+        pytest.param({"model_type": "t5", "architectures": ["T5EncoderModel"], "is_encoder_decoder": True}, 0,
+                     id="the encoder of T5 by itself"),
+        pytest.param({"model_type": "gemma3_text", "architectures": ["Gemma3TextModel"],
+                      "use_bidirectional_attention": True}, 0, id="EmbeddingGemma"),
+        pytest.param({"model_type": "new", "architectures": ["NewModel"]}, 0, id="gte-multilingual"),
+        pytest.param({"model_type": "minicpmv", "architectures": ["MiniCPMV"]}, 4 * 2 * 2 * 16 * 2,
+                     id="MiniCPM-V writes"),
+        pytest.param({"model_type": "vision-encoder-decoder", "is_encoder_decoder": True,
+                      "decoder": {"model_type": "mbart", "d_model": 64, "decoder_layers": 2,
+                                  "decoder_attention_heads": 4, "is_encoder_decoder": False}},
+                     2 * 2 * 64 * 2, id="Donut, whose decoder says that it is no encoder and decoder"),
+        pytest.param({"model_type": "vision-encoder-decoder", "is_encoder_decoder": True,
+                      "decoder": {"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 4}},
+                     2 * 2 * 64 * 2, id="GPT-2 as a decoder"),
+    ],
+)  # fmt: skip
+def test_what_writes_and_what_only_reads(config: dict[str, Any], growing: int) -> None:
+    """What reads everything at once keeps nothing, whatever its family; a decoder does."""
+    assert cache_of(**config).bytes_per_token == growing
