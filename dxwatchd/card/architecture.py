@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dxwatchd.card.attention import attention
-from dxwatchd.card.class_defaults import FOLLOWS_HEADS, FOUR_TIMES_HIDDEN, config_class
+from dxwatchd.card.class_defaults import FOLLOWS_HEADS, config_class
 from dxwatchd.card.config_keys import (
     ALIASES,
     Path,
@@ -13,7 +13,6 @@ from dxwatchd.card.config_keys import (
     defaulted,
     find,
     is_mla,
-    levels,
     look_up,
     mentions,
     pointer,
@@ -21,6 +20,7 @@ from dxwatchd.card.config_keys import (
     text_class,
     text_part,
 )
+from dxwatchd.card.feed_forward import expert_size, intermediate_size
 from dxwatchd.card.parts import Architecture, Moe
 from dxwatchd.card.per_layer import differing, global_head_dim
 from dxwatchd.card.remote_heads import heads_of_remote_code, shared_by_key
@@ -61,7 +61,7 @@ def architecture(config: object, notes: Notes, by_shape: Mapping[str, Reading] |
     if text(text_part(config)[1].get("model_type")) in _HEADS_OF_A_STATE:
         readings["num_attention_heads"] = None
     readings["num_hidden_layers"] = _blocks(config) or readings["num_hidden_layers"]
-    readings["intermediate_size"] = _intermediate_size(config, readings["hidden_size"])
+    readings["intermediate_size"] = intermediate_size(config, readings["hidden_size"])
     readings["num_key_value_heads"] = _key_value_heads(config, readings["num_attention_heads"], notes)
     readings["head_dim"] = _head_dim(config, readings, notes)
     for field, other in differing(config, readings).items():
@@ -99,20 +99,6 @@ def _blocks(config: object) -> Reading | None:
     words = part.get("layers_block_type")
     counted = isinstance(words, list) and bool(words) and not stated(config, "num_hidden_layers")
     return (len(words), pointer(*path, "layers_block_type")) if counted and isinstance(words, list) else None
-
-
-def _intermediate_size(config: object, hidden: Reading | None) -> Reading | None:
-    found = stated(config, "intermediate_size")
-    if found:
-        return found
-    for path, part in levels(config):
-        sides = (integer(part.get("encoder_ffn_dim"), 1), integer(part.get("decoder_ffn_dim"), 1))
-        if sides[0] is not None and sides[0] == sides[1]:
-            return sides[0], pointer(*path, "encoder_ffn_dim")
-    known = text_class(config)
-    if known and hidden and known.rules.get("intermediate_size") == FOUR_TIMES_HIDDEN:
-        return 4 * hidden[0], f"derived: 4 * hidden_size, as transformers {known.name}"
-    return defaulted(config, "intermediate_size")
 
 
 def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Reading | None:
@@ -239,8 +225,9 @@ def _moe(config: object, notes: Notes) -> Moe | None:
     experts = (stated if sometimes else look_up)(config, "num_experts", 2)
     if experts is None:
         return None
-    fields = ("num_experts_per_tok", "num_shared_experts", "moe_intermediate_size")
+    fields = ("num_experts_per_tok", "num_shared_experts")
     readings = {field: look_up(config, field) for field in fields} | {"num_experts": experts}
+    readings["moe_intermediate_size"] = expert_size(config)
     for field, other in differing(config, readings).items():
         notes.warn(f"{field} differs by layer: {other} in some, as per_layer_config states")
         readings[field] = None
