@@ -12,6 +12,7 @@ import structlog
 from dxwatchd.card.build import build_card
 from dxwatchd.card.schema import Card
 from dxwatchd.card.sources import CardInputs, Identity, TensorInfo, wanted_documents, wanted_texts
+from dxwatchd.core.filenames import README
 from dxwatchd.core.model import Kind, ModelFolder, WeightFormat, WeightSet
 from dxwatchd.core.text import printable
 from dxwatchd.log import Key
@@ -120,15 +121,15 @@ class _Reading:
         return data.decode(errors="surrogateescape")  # so that its digest is that of its bytes
 
     def front_matter(self) -> FrontMatter:
-        if not any(file.name == "README.md" for file in self.model.files):
+        if not any(file.name == README for file in self.model.files):
             return FrontMatter()
         try:
-            with self.open("README.md") as stream:
+            with self.open(README) as stream:
                 front = read_front_matter(stream)
         except ReaderError as error:
-            self.warnings.append(f"README.md: {error.message}")
+            self.warnings.append(f"{README}: {error.message}")
             return FrontMatter()
-        self.warnings.extend(f"README.md: {warning}" for warning in front.warnings)
+        self.warnings.extend(f"{README}: {warning}" for warning in front.warnings)
         return front
 
     def weights(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dxwatchd.card.adapter import base_of
 from dxwatchd.card.parts import Provenance
 from dxwatchd.card.schema import Card
+from dxwatchd.card.values import encodable
 from dxwatchd.core.findings import Findings
 from dxwatchd.core.records import Base
 
@@ -35,7 +36,7 @@ def with_digests(card: Card, findings: Findings) -> Card:
     """
     known: dict[str, deque[str]] = {}
     for name, digest in findings.sha256.items():  # names that are no UTF-8 may have become equal
-        known.setdefault(_name(name), deque()).append(f"sha256:{digest}")
+        known.setdefault(encodable(name), deque()).append(f"sha256:{digest}")
     return card.model_copy(
         update={
             "files": tuple(
@@ -51,7 +52,7 @@ def with_digests(card: Card, findings: Findings) -> Card:
                         Provenance(source=source.origin, commit=source.commit, files=source.files)
                         for source in findings.sources
                     ),
-                    "mismatched_files": tuple(map(_name, findings.mismatched)),
+                    "mismatched_files": tuple(map(encodable, findings.mismatched)),
                 }
             ),
             "sources": dict(sorted({**card.sources, **_sources(findings)}.items())),
@@ -65,8 +66,3 @@ def _sources(findings: Findings) -> dict[str, str]:
         "files.digest": "computed from the files",
         "integrity.status": f"derived: digests compared with {origins or 'nothing'}",
     }
-
-
-def _name(name: str) -> str:
-    """As the card writes names that are no UTF-8."""
-    return name.encode("utf-8", "replace").decode("utf-8")

@@ -16,11 +16,14 @@ from dxwatchd.card.config_keys import (
     look_up,
     mentions,
     pointer,
+    positive,
     stated,
     text_class,
     text_part,
+    text_type,
 )
 from dxwatchd.card.feed_forward import expert_size, intermediate_size
+from dxwatchd.card.layer_rules import MOST_LAYERS
 from dxwatchd.card.parts import Architecture, Moe
 from dxwatchd.card.per_layer import differing, global_head_dim
 from dxwatchd.card.remote_heads import heads_of_remote_code, shared_by_key
@@ -58,7 +61,7 @@ def architecture(config: object, notes: Notes, by_shape: Mapping[str, Reading] |
     readings = {
         field: stated(config, field) or told.get(field) or defaulted(config, field) for field in plain_fields
     }
-    if text(text_part(config)[1].get("model_type")) in _HEADS_OF_A_STATE:
+    if text_type(config) in _HEADS_OF_A_STATE:
         readings["num_attention_heads"] = None
     readings["num_hidden_layers"] = _blocks(config) or readings["num_hidden_layers"]
     readings["intermediate_size"] = intermediate_size(config, readings["hidden_size"])
@@ -92,7 +95,7 @@ def _blocks(config: object) -> Reading | None:
     """Funnel's layers, whose `num_decoder_layers` are two beside those of all blocks; Nemotron-H's list."""
     path, part = text_part(config)
     listed = part.get("block_sizes")
-    sizes = [integer(item, 1) for item in listed[:1024]] if isinstance(listed, list) else []
+    sizes = [integer(item, 1) for item in listed[:MOST_LAYERS]] if isinstance(listed, list) else []
     total = integer(sum(size for size in sizes if size), 1)
     if total and None not in sizes:
         return total, pointer(*path, "block_sizes")
@@ -102,7 +105,7 @@ def _blocks(config: object) -> Reading | None:
 
 
 def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Reading | None:
-    kind = text(text_part(config)[1].get("model_type"))
+    kind = text_type(config)
     if kind in _FALCON or kind == "gpt_bigcode":
         return _multi_query(config, kind, heads)
     _, part = text_part(config)
@@ -147,18 +150,16 @@ def _heads_by_class(config: object, heads: Reading | None) -> Reading | None:
     default = defaulted(config, "num_key_value_heads")
     if default or any(alias in known.defaults for alias in ALIASES["num_key_value_heads"]):
         return default
-    kind = text(text_part(config)[1].get("model_type")) or ""
+    kind = text_type(config) or ""
     if heads is None or mentions(config, *ALIASES["num_key_value_heads"]) or kind.startswith(_NOT_MULTI_HEAD):
         return None
     return heads[0], f"derived: num_attention_heads, since transformers {known.name} has no other key"
 
 
 def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Notes) -> Reading | None:
-    kind = text(text_part(config)[1].get("model_type"))
+    kind = text_type(config)
     if kind in _HEADS_OF_A_STATE or kind in _WIDER_HEADS:
-        width = find(config, "attention_head_dim")
-        size = integer(width[0], 1) if width else None
-        return (size, width[1]) if width and size else None
+        return positive(config, "attention_head_dim")
     found, heads = stated(config, "head_dim"), readings["num_attention_heads"]
     if found and heads and _level(heads).startswith(f"{_level(found)}/"):
         found = None  # the whole's is that of another part: the text part states its heads itself
@@ -180,7 +181,7 @@ def _head_dim(config: object, readings: Mapping[str, Reading | None], notes: Not
 def _share_of_hidden(config: object, hidden: Reading | None, heads: Reading | None) -> Reading | None:
     """hidden_size / num_attention_heads, unless the class has a width of its own."""
     known = text_class(config)
-    kinds = (text(text_part(config)[1].get("model_type")) or "", text(at(config, "model_type")) or "")
+    kinds = (text_type(config) or "", text(at(config, "model_type")) or "")
     if hidden is None or heads is None or hidden[0] % heads[0]:
         return None
     if any(kind.startswith(_OWN_HEAD_DIM) for kind in kinds):
@@ -221,7 +222,7 @@ def _tied(config: object, notes: Notes) -> bool | None:
 
 
 def _moe(config: object, notes: Notes) -> Moe | None:
-    sometimes = text(text_part(config)[1].get("model_type")) in _SOMETIMES_MOE
+    sometimes = text_type(config) in _SOMETIMES_MOE
     experts = (stated if sometimes else look_up)(config, "num_experts", 2)
     if experts is None:
         return None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dxwatchd.card.config_keys import find, is_mla, pointer, text_part, whole
+from dxwatchd.card.config_keys import find, is_mla, pointer, positive, text_part, whole
 from dxwatchd.card.head_sizes import head_sizes
 from dxwatchd.card.layer_rules import MOST_LAYERS, NEMOTRON_H, LayerType
 from dxwatchd.card.layers import layer_types
 from dxwatchd.card.parts import Attention, LayerHeads
 from dxwatchd.card.per_layer import differing
-from dxwatchd.card.values import Notes, integer, text
+from dxwatchd.card.values import Notes, text
 
 _LATENT = ("kv_lora_rank", "q_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
 _OWN_SIZES = (
@@ -53,23 +53,21 @@ def _kind(config: object, values: Mapping[str, int | None], notes: Notes) -> str
 
 def _window(config: object, notes: Notes) -> int | None:
     used = find(config, "use_sliding_window")
-    found = find(config, "sliding_window") or find(config, "attention_window_size")
-    size = integer(found[0], 1) if found else None
-    if (used and used[0] is False) or found is None or size is None:
+    found = positive(config, "sliding_window", "attention_window_size")
+    if (used and used[0] is False) or found is None:
         return None
-    if differing(config, {"sliding_window": (size, "")}):
+    if differing(config, {"sliding_window": found}):
         notes.warn("sliding_window differs by layer, as per_layer_config states")
         return None
     notes.source("architecture.attention.sliding_window", found[1])
-    return size
+    return found[0]
 
 
 def _size(config: object, key: str, field: str, notes: Notes) -> int | None:
-    found = find(config, key)
-    size = integer(found[0], 1) if found else None
-    if found and size:
+    found = positive(config, key)
+    if found:
         notes.source(f"architecture.attention.{field}", found[1])
-    return size
+    return found[0] if found else None
 
 
 def _layer_types(

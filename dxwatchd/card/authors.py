@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from dxwatchd.card.values import Notes, clean, texts
+from dxwatchd.core.filenames import README
 from dxwatchd.core.readme import Section, without_markup
 
 _KEYS = ("authors", "author", "developers", "developed_by", "model_creator")
@@ -36,7 +37,7 @@ def authors(
         listed = (name.removeprefix(_HUB) for name in texts(front_matter.get(key)))
         found = tuple(dict.fromkeys(name for name in listed if name and not _ADDRESS.match(name)))
         if found:
-            notes.source("authors", f"README.md#{key}")
+            notes.source("authors", f"{README}#{key}")
             return found
     if stated:
         notes.source("authors", ", ".join(dict.fromkeys(source for _, source in stated)))
@@ -46,7 +47,7 @@ def authors(
             match = _LINE.match(line[:1000])
             name = _name(match[1]) if match else None
             if name:
-                notes.source("authors", "README.md#Developed by")
+                notes.source("authors", f"{README}#Developed by")
                 return (name,)
     return ()
 

@@ -29,7 +29,7 @@ from dxwatchd.card.sentence_transformers import sentence_transformers
 from dxwatchd.card.shapes import embedding_sizes, note_conflicts
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.card.tokenizer import tokenizer
-from dxwatchd.card.values import Notes, clean, mapping, path_text
+from dxwatchd.card.values import Notes, clean, encodable, mapping
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 
 _NAME_LIMIT = 1000
@@ -97,8 +97,8 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         model_name=clean(identity.model_name, _NAME_LIMIT),
         kind=model.kind.value,
         layout=model.layout.value,
-        path=path_text(identity.path),
-        entry_path=path_text(identity.entry_path),
+        path=encodable(identity.path),
+        entry_path=encodable(identity.entry_path),
         availability=cast("Availability", identity.availability),
         revision=identity.revision,
         change=cast("Change", identity.change),
@@ -148,7 +148,7 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         custom_code=custom_code(model, documents, notes),
         integrity=integrity(model, inputs.pickles, notes),
         weight_sets=_weight_sets(inputs),
-        files=tuple(FilePart(name=path_text(file.name), size=file.size) for file in model.files),
+        files=tuple(FilePart(name=encodable(file.name), size=file.size) for file in model.files),
     )
     noted = card.model_copy(
         update={
@@ -191,8 +191,8 @@ def _weight_sets(inputs: CardInputs) -> tuple[WeightSetPart, ...]:
         WeightSetPart(
             format=weights.format.value,
             primary=weights.primary,
-            files=tuple(map(path_text, weights.files)),
-            index=None if weights.index is None else path_text(weights.index),
+            files=tuple(map(encodable, weights.files)),
+            index=None if weights.index is None else encodable(weights.index),
             tensors=tensors if weights.primary else None,
             bytes=sum(sizes.get(name, 0) for name in weights.files),
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from dxwatchd.card.parts import ChatTemplate
 from dxwatchd.card.values import LIST_LIMIT, at, clean
+from dxwatchd.core.snapshot import basename
 
 CONFIG = "tokenizer_config.json"
 JINJA = "chat_template.jinja"
@@ -48,7 +49,7 @@ def chat_templates(documents: Mapping[str, object], texts: Mapping[str, str]) ->
 def _files(texts: Mapping[str, str]) -> Iterator[ChatTemplate]:
     """The default first, then those of additional_chat_templates, which are named by their files."""
     for file in sorted(texts, key=lambda name: (name != JINJA, name)):
-        stem = file.rpartition("/")[2].removesuffix(".jinja")
+        stem = basename(file).removesuffix(".jinja")
         yield chat_template("default" if file == JINJA else stem, clean(file), texts[file])
 
 

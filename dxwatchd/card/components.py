@@ -30,8 +30,12 @@ def components(documents: Mapping[str, object], notes: Notes) -> tuple[Component
 
 
 def pipeline_architecture(documents: Mapping[str, object], notes: Notes) -> Architecture:
-    """The pipeline's class as its architecture; the sizes are those of its components and stand there."""
-    name = text(at(documents.get(INDEX), "_class_name"))
+    """The pipeline's class as its architecture; the sizes are those of its components and stand there.
+
+    Of a pipeline of the folder's own code the index names module and class.
+    """
+    stated = at(documents.get(INDEX), "_class_name")
+    name = text(stated[-1] if isinstance(stated, list) and stated else stated)
     if name is None:
         return Architecture()
     notes.source("architecture.architectures", f"{INDEX}#/_class_name")

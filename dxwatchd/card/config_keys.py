@@ -109,6 +109,11 @@ def text_part(config: object) -> tuple[Path, Mapping[str, object]]:
     return (), mapping(config)
 
 
+def text_type(config: object) -> str | None:
+    """The model type that the text part, or a config of one part, states."""
+    return text(text_part(config)[1].get("model_type"))
+
+
 def pointer(*path: str) -> str:
     """The source of a value in config.json."""
     return f"{CONFIG}#/{'/'.join(path)}"
@@ -210,14 +215,20 @@ def find(config: object, key: str) -> tuple[object, str] | None:
     return None if value is None else (value, known.source)
 
 
-def whole(config: object, *keys: str) -> int | None:
-    """The first positive integer that `find` gives for one of `keys`."""
+def positive(config: object, *keys: str) -> Reading | None:
+    """The first positive integer that `find` gives for one of `keys`, with its source."""
     for key in keys:
         found = find(config, key)
         value = integer(found[0], 1) if found else None
-        if value is not None:
-            return value
+        if found and value is not None:
+            return value, found[1]
     return None
+
+
+def whole(config: object, *keys: str) -> int | None:
+    """The same without its source."""
+    found = positive(config, *keys)
+    return found[0] if found else None
 
 
 def is_mla(config: object) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Set
 from dxwatchd.card.auto_map import Reference, auto_map, class_names, modules
 from dxwatchd.card.class_defaults import config_class, has_model_class, version
 from dxwatchd.card.parts import CustomCode
-from dxwatchd.card.values import LIST_LIMIT, Notes, at, mapping, path_text, text, texts
+from dxwatchd.card.values import LIST_LIMIT, Notes, at, encodable, mapping, text, texts
 from dxwatchd.core.model import Layout, ModelFolder
 
 _REQUIRED = "custom_code.required"
@@ -45,7 +45,7 @@ def custom_code(model: ModelFolder, documents: Mapping[str, object], notes: Note
         notes.warn(f"The folder brings its own code, which is run only where {_TRUST} is given.")
     _warn_of_places(references, files, notes)
     _warn_of_extras(documents, files, notes)
-    python_files = tuple(sorted(path_text(name) for name in files if name.endswith(".py")))
+    python_files = tuple(sorted(encodable(name) for name in files if name.endswith(".py")))
     if python_files:
         notes.source("custom_code.python_files", "the names of the files")
     return CustomCode(
@@ -168,7 +168,7 @@ def _of_pipeline(index: Mapping[str, object], files: Set[str], notes: Notes) -> 
         return True
     for name, value in list(index.items())[: LIST_LIMIT * 2]:
         library = text(value[0]) if isinstance(value, list) and value else None
-        if library and f"{name}/{library}.py" in files:
+        if library and not {f"{name}/{library}.py", f"{library}.py"}.isdisjoint(files):
             notes.source(_REQUIRED, f"model_index.json#/{name}")
             return True
     if "pipeline.py" in files:

@@ -13,8 +13,9 @@ from dxwatchd.card.objectives import training_objectives
 from dxwatchd.card.parts import Architecture
 from dxwatchd.card.references import references
 from dxwatchd.card.sources import CardInputs
-from dxwatchd.card.tasks import README, all_tasks, main_task
-from dxwatchd.card.values import Notes, at, mapping, text, texts
+from dxwatchd.card.tasks import all_tasks, main_task
+from dxwatchd.card.values import Notes, at, mapping, only, text, texts
+from dxwatchd.core.filenames import README
 from dxwatchd.core.model import Layout
 
 _VISION_TASKS = frozenset(
@@ -24,7 +25,7 @@ _GENERATIVE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 _VISION_KEYS = ("vision", "visual", "image", "img_", "mm_")
 _VISION_MODULES = ("vision", "visual")
 _VERSION_KEYS = ("version", "model_version")
-_LANGUAGES = 256  # BLOOM names 46, mT5 101
+_LISTED = 1024  # a model made from many tasks names 500 data sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +104,13 @@ class _Stated:
 
     def one(self, key: str, field: str | None = None) -> str | None:
         """A text, noted as `field` of the card, which is `key` unless told otherwise."""
-        value = text(self._front.get(key))
+        value = only(self._front.get(key))
         if value:
             self._notes.source(field or key, f"{README}#{key}")
             return value
         return next(iter(self._from_header(key)), None)
 
-    def several(self, key: str, count: int = 64) -> tuple[str, ...]:
+    def several(self, key: str, count: int = _LISTED) -> tuple[str, ...]:
         values = texts(self._front.get(key), count=count)
         if values:
             self._notes.source(key, f"{README}#{key}")
@@ -165,9 +166,10 @@ def _version(stated: _Stated) -> str | None:
 
 def _languages(stated: _Stated, documents: Mapping[str, object], notes: Notes) -> tuple[str, ...]:
     """As stated; of a Piper voice the language of its phonemes."""
-    found = stated.several("language", _LANGUAGES)
-    if found:
-        return found
+    found = stated.several("language")
+    if found:  # one text may be for several ("en, zh"): no code of a language has a comma in it
+        codes = (code.strip() for item in found for code in item.split(","))
+        return tuple(dict.fromkeys(filter(None, codes)))
     for name in documents:
         if name.endswith(".onnx.json"):
             for way in (("language", "family"), ("espeak", "voice")):

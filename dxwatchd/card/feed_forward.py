@@ -12,8 +12,9 @@ from dxwatchd.card.config_keys import (
     stated,
     text_class,
     text_part,
+    text_type,
 )
-from dxwatchd.card.values import integer, text
+from dxwatchd.card.values import integer
 
 _KEYS = {"distilbert": "hidden_dim", "ctrl": "dff", "xlnet": "d_inner"}
 """Model type → its key for it, which elsewhere may mean something else."""
@@ -42,7 +43,7 @@ _OF_EXPERTS = frozenset(
 def intermediate_size(config: object, hidden: Reading | None) -> Reading | None:
     """The width of a dense layer: as stated, else by the rule or the default of its class."""
     path, part = text_part(config)
-    kind = text(part.get("model_type"), 64) or ""
+    kind = text_type(config) or ""
     own = _KEYS.get(kind, "")
     width = integer(part.get(own), 1)
     found = stated(config, "intermediate_size") or _of_both_halves(config)
@@ -73,6 +74,6 @@ def _of_both_halves(config: object) -> Reading | None:
 
 def expert_size(config: object) -> Reading | None:
     """The width of one expert: by its own key, or by the general one where that is the experts'."""
-    kind = text(text_part(config)[1].get("model_type"), 64)
+    kind = text_type(config)
     found = look_up(config, "moe_intermediate_size")
     return found or (stated(config, "intermediate_size") if kind in _OF_EXPERTS else None)

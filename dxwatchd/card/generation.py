@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from dxwatchd.card.config_keys import levels, pointer
 from dxwatchd.card.sources import CardInputs
-from dxwatchd.card.values import Notes, clean, integer, mapping, number
+from dxwatchd.card.values import Notes, clean, encodable, integer, mapping, number
 
 FILE = "generation_config.json"
 _MOST_VALUES = 4096  # in all; the longest real ones have about 500
@@ -89,7 +89,7 @@ class _Bounded:
         if isinstance(value, str):
             if len(value) > _TEXT:
                 raise ValueError
-            return value.encode("utf-8", "replace").decode("utf-8")
+            return encodable(value)
         if isinstance(value, Mapping):
             return {clean(str(key)): self._copy(item, depth - 1) for key, item in value.items()}
         if isinstance(value, list | tuple):

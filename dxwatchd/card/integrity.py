@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dxwatchd.card.parts import Integrity, PickleFile
-from dxwatchd.card.values import LIST_LIMIT, Notes, clean, path_text
+from dxwatchd.card.values import LIST_LIMIT, Notes, clean, encodable
 from dxwatchd.card.weights_only import ALLOWED
 from dxwatchd.core.filenames import weight_format
 from dxwatchd.core.model import ModelFolder, WeightFormat
 from dxwatchd.core.pickles import UNKNOWN, PickleContent
+from dxwatchd.core.snapshot import basename
 
 _SHOWN = 4
 
@@ -25,7 +26,7 @@ def integrity(model: ModelFolder, pickles: Mapping[str, PickleContent], notes: N
     if any(pickle.disallowed for pickle in listed):
         notes.source("integrity.disallowed_globals", "derived: what torch.load(weights_only=True) refuses")
     warnings = [sentence for name in sorted(pickles) for sentence in _warnings(name, pickles[name])]
-    if any(pickle.disallowed and weight_format(_last(pickle.name)) for pickle in listed) and any(
+    if any(pickle.disallowed and weight_format(basename(pickle.name)) for pickle in listed) and any(
         weights.format is WeightFormat.SAFETENSORS for weights in model.weight_sets
     ):
         warnings.append(
@@ -41,7 +42,7 @@ def integrity(model: ModelFolder, pickles: Mapping[str, PickleContent], notes: N
 
 def _listed(name: str, content: PickleContent) -> PickleFile:
     return PickleFile(
-        name=path_text(name),
+        name=encodable(name),
         globals=_cleaned(content.globals),
         disallowed=_cleaned(_disallowed(content)),
         complete=content.complete,
@@ -62,7 +63,7 @@ def _warnings(name: str, content: PickleContent) -> list[str]:
     shown = clean(name)
     disallowed = _disallowed(content)
     if disallowed:
-        why = "no weights need" if weight_format(_last(name)) else "torch.load refuses by default"
+        why = "no weights need" if weight_format(basename(name)) else "torch.load refuses by default"
         found.append(
             f"{shown} names {_enumerated(disallowed)}, which {why}: loading it runs code; "
             "do not load it without reading it."
@@ -83,7 +84,3 @@ def _bounded(warnings: Sequence[str]) -> tuple[str, ...]:
     if len(warnings) <= LIST_LIMIT:
         return tuple(warnings)
     return (*warnings[: LIST_LIMIT - 1], f"{len(warnings) - LIST_LIMIT + 1} more warnings are left out.")
-
-
-def _last(name: str) -> str:
-    return name.rpartition("/")[2]

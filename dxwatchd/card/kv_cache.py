@@ -127,8 +127,7 @@ def _limit(config: object, kind: LayerType) -> int | None:
         size = window(config)
         return size[0] if size else 0
     if kind is LayerType.CHUNKED:
-        found = find(config, "attention_chunk_size")
-        return (integer(found[0], 1) or 0) if found else 0
+        return whole(config, "attention_chunk_size") or 0
     return None
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
-from dxwatchd.card.config_keys import find, text_part
-from dxwatchd.card.values import integer, text
+from dxwatchd.card.config_keys import Reading, find, positive, text_type
+from dxwatchd.card.values import integer
 
 MOST_LAYERS = 1024
 DEFAULT = "default:"
@@ -67,20 +67,9 @@ _ALL_SLIDING = frozenset(
 """Model types in which a stated window is that of every layer."""
 
 
-def window(config: object) -> tuple[int, str] | None:
+def window(config: object) -> Reading | None:
     """The tokens that a sliding layer looks back to, with the source."""
-    for key in ("sliding_window", "sliding_window_size", "attention_window_size"):
-        found = find(config, key)
-        size = integer(found[0], 1) if found else None
-        if found and size:
-            return size, found[1]
-    return None
-
-
-def _positive(config: object, key: str) -> tuple[int, str] | None:
-    found = find(config, key)
-    value = integer(found[0], 1) if found else None
-    return (value, found[1]) if found and value else None
+    return positive(config, "sliding_window", "sliding_window_size", "attention_window_size")
 
 
 def _stated_list(config: object, layers: int) -> Layers | None:
@@ -119,8 +108,9 @@ def _nemotron_h(config: object, layers: int) -> Layers | None:
     found = find(config, "hybrid_override_pattern")
     if found is None or not isinstance(found[0], str):
         return None
-    words = [NEMOTRON_H.get(letter) for letter in found[0]]
-    return (_read(words, _WORDS), found[1]) if len(words) == layers else ((), found[1])
+    if len(found[0]) != layers:
+        return (), found[1]
+    return _read([NEMOTRON_H.get(letter) for letter in found[0]], _WORDS), found[1]
 
 
 def _every(config: object, layers: int) -> Layers | None:
@@ -132,7 +122,7 @@ def _every(config: object, layers: int) -> Layers | None:
         ("global_attn_every_n_layers", LayerType.SLIDING),
     ):
         found = find(config, key)
-        if found is None:
+        if found is None or found[0] == "":
             continue
         if isinstance(found[0], str):  # EXAONE 4: "LLLG", repeated
             letters = {"L": LayerType.SLIDING, "G": LayerType.FULL}
@@ -146,7 +136,7 @@ def _every(config: object, layers: int) -> Layers | None:
 
 
 def _jamba(config: object, layers: int) -> Layers | None:
-    period, offset = _positive(config, "attn_layer_period"), find(config, "attn_layer_offset")
+    period, offset = positive(config, "attn_layer_period"), find(config, "attn_layer_offset")
     shift = integer(offset[0]) if offset else None
     if period is None or shift is None:
         return None
@@ -180,28 +170,28 @@ def _attention_type_list(config: object, layers: int) -> Layers | None:
 
 def _llama4(config: object, layers: int) -> Layers | None:
     """Layers with rotary positions attend within chunks, each n-th one has none and sees everything."""
-    chunk = _positive(config, "attention_chunk_size")
-    if chunk is None or text(text_part(config)[1].get("model_type")) not in ("llama4_text", "llama4"):
+    chunk = positive(config, "attention_chunk_size")
+    if chunk is None or text_type(config) not in ("llama4_text", "llama4"):
         return None
     stated = find(config, "no_rope_layers")
     if stated and isinstance(stated[0], list) and len(stated[0]) >= layers:
         chunked = [bool(item) for item in stated[0][:layers]]
         source = stated[1]
     else:
-        interval = _positive(config, "no_rope_layer_interval") or (4, "derived: every fourth layer")
+        interval = positive(config, "no_rope_layer_interval") or (4, "derived: every fourth layer")
         chunked = [(index + 1) % interval[0] != 0 for index in range(layers)]
         source = interval[1]
     return tuple(LayerType.CHUNKED if one else LayerType.FULL for one in chunked), source
 
 
 def _falcon_h1(config: object, layers: int) -> Layers | None:
-    if text(text_part(config)[1].get("model_type")) != "falcon_h1":
+    if text_type(config) != "falcon_h1":
         return None
     return (LayerType.HYBRID,) * layers, "derived: model_type falcon_h1"
 
 
 def _all_mamba(config: object, layers: int) -> Layers | None:
-    kind = text(text_part(config)[1].get("model_type"))
+    kind = text_type(config)
     if kind not in ("mamba", "mamba2", "falcon_mamba"):
         return None
     return (LayerType.MAMBA,) * layers, f"derived: model_type {kind}"
@@ -214,7 +204,7 @@ def _qwen2(config: object, layers: int) -> Layers | None:
         return None
     if found[0] is False:
         return ((LayerType.FULL,) * layers, found[1]) if _knows_only_attention(config) else None
-    kind = text(text_part(config)[1].get("model_type"))
+    kind = text_type(config)
     if kind == "qwen3_moe":  # its class does not know `max_window_layers`
         return (LayerType.SLIDING,) * layers, found[1]
     full = find(config, "max_window_layers")
@@ -233,7 +223,7 @@ def _plain(config: object, layers: int) -> Layers | None:
     if not _knows_only_attention(config):
         return None
     size = window(config)
-    if size and text(text_part(config)[1].get("model_type")) in _ALL_SLIDING:
+    if size and text_type(config) in _ALL_SLIDING:
         return (LayerType.SLIDING,) * layers, size[1]
     if size:
         return (), size[1]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from dxwatchd.card.values import Notes, clean
+from dxwatchd.core.filenames import README
 from dxwatchd.core.readme import Section, without_markup
 
 LIMIT = 2000  # characters
@@ -55,7 +56,7 @@ def limitations(sections: Sequence[Section], notes: Notes) -> str | None:
                 texts.append(_plain(inner.text))
         text = "\n".join(filter(None, texts))
         if text:
-            notes.source("limitations", f"README.md#{section.heading}")
+            notes.source("limitations", f"{README}#{section.heading}")
             return _shortened(text)
     return None
 

@@ -14,8 +14,8 @@ from dxwatchd.card.overrides import SOURCE as MANIFEST
 from dxwatchd.card.parts import Ancestor
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.card.stated_names import hub_id, stated_name
-from dxwatchd.card.tasks import README
-from dxwatchd.card.values import LIST_LIMIT, Notes, at, clean, integer, text, texts
+from dxwatchd.card.values import LIST_LIMIT, Notes, at, clean, integer, only, text, texts
+from dxwatchd.core.filenames import README
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.publishers import published_as
@@ -82,7 +82,7 @@ def _of_readme(inputs: CardInputs, notes: Notes, *, quantised: bool) -> Iterator
     front = inputs.front_matter
     values = texts(front.get("base_model"), limit=500)
     names = [name for name in map(stated_name, values) if name is not None]
-    relation = _relation(inputs, text(front.get("base_model_relation")), len(names), quantised=quantised)
+    relation = _relation(inputs, only(front.get("base_model_relation")), len(names), quantised=quantised)
     for name in names:
         yield Ancestor(name=name, relation=relation, source=f"{README}#base_model")
     if len(names) < len(values):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dxwatchd.card.format_tasks import Task
 from dxwatchd.card.sources import CardInputs
 from dxwatchd.card.values import Notes, at, mapping, texts
+from dxwatchd.core.filenames import README
 
 CAUSAL, MASKED = "causal language modelling", "masked language modelling"
 CLASSES = "sequence classification"
@@ -79,15 +80,15 @@ def training_objectives(
     tags = texts(inputs.front_matter.get("tags"), count=256)
     for tag in tags:
         if tag.startswith("loss:") and len(tag) > len("loss:"):
-            found.setdefault(tag.removeprefix("loss:"), "README.md#tags")
+            found.setdefault(tag.removeprefix("loss:"), f"{README}#tags")
         elif "trl" in tags and tag in _METHODS:
-            found.setdefault(_METHODS[tag], "README.md#tags")
+            found.setdefault(_METHODS[tag], f"{README}#tags")
     for section in inputs.readme_sections:
         words = " ".join(section.text.split())
         patterns = _STATED + (_IN_SECTION if "objective" in section.heading.lower() else ())
         for pattern, name in patterns:
             if pattern.search(words):
-                found.setdefault(name, f"README.md#{section.heading}" if section.heading else "README.md")
+                found.setdefault(name, f"{README}#{section.heading}" if section.heading else README)
     if not found:
         found = dict.fromkeys(
             _by_class(inputs.documents, architectures, task), "derived: config.json#/architectures"

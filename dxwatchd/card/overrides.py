@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dxwatchd.card.schema import Card
-from dxwatchd.card.values import clean, plain, text, texts
+from dxwatchd.card.values import clean, encodable, plain, text, texts
 
 SOURCE = "manifest"
 _NOTES_LIMIT = 4000
@@ -63,13 +63,8 @@ def apply_overrides(card: Card, overrides: Mapping[str, object]) -> Card:
 def _listed(value: object) -> object:
     """What the manifest allows, exactly: it tells whether the entry has changed. Anything else as JSON."""
     if isinstance(value, str):
-        return _encodable(value)
+        return encodable(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return [_encodable(item) for item in value]
+        return [encodable(item) for item in value]
     found = plain(value)
     return clean(str(value)) if found is None else found
-
-
-def _encodable(value: str) -> str:
-    """TOML holds no lone surrogates, and JSON must not."""
-    return value.encode("utf-8", "replace").decode("utf-8")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dxwatchd.card.config_keys import ALIASES, Path, Reading, mentions, text_part, whole
+from dxwatchd.card.layer_rules import MOST_LAYERS
 from dxwatchd.card.values import integer, mapping
 
 Sizes = tuple[tuple[str, int], ...]
 """Key and value of each size that one layer has for itself, in the order of the keys."""
 
-_MOST = 1024
+_MOST_KEYS = 1024  # of one layer
 _FIELD_OF = {alias: field for field, aliases in ALIASES.items() for alias in aliases if "/" not in alias}
 
 
@@ -21,9 +22,9 @@ def own_sizes(config: object) -> dict[int, Sizes]:
     """
     listed = mapping(text_part(config)[1].get("per_layer_config"))
     found: dict[int, Sizes] = {}
-    for number, values in list(listed.items())[:_MOST]:
+    for number, values in list(listed.items())[:MOST_LAYERS]:
         if number.isdecimal() and len(number) < 6:
-            sizes = ((key, integer(value, 1)) for key, value in sorted(mapping(values).items())[:_MOST])
+            sizes = ((key, integer(value, 1)) for key, value in sorted(mapping(values).items())[:_MOST_KEYS])
             found[int(number)] = tuple((key, size) for key, size in sizes if size is not None)
     return {number: sizes for number, sizes in found.items() if sizes}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dxwatchd.card.config_keys import find, look_up, text_part, whole
+from dxwatchd.card.config_keys import find, look_up, text_part, text_type, whole
 from dxwatchd.card.kv_sizes import (
     gated_delta_bytes,
     gated_recurrence_bytes,
@@ -12,7 +12,7 @@ from dxwatchd.card.kv_sizes import (
     short_conv_bytes,
 )
 from dxwatchd.card.layer_rules import LayerType
-from dxwatchd.card.values import integer, mapping, text
+from dxwatchd.card.values import integer, mapping
 
 _STATE_ITEMSIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _MAMBA_1 = frozenset({"mamba", "falcon_mamba", "jamba"})
@@ -37,7 +37,7 @@ def recurrent_bytes(config: object, kind: LayerType, itemsize: int) -> int | Non
 
 
 def _mamba(config: object, itemsize: int) -> int | None:
-    kind = text(text_part(config)[1].get("model_type"))
+    kind = text_type(config)
     conv = whole(config, "mamba_d_conv", "conv_kernel")
     state = whole(config, "mamba_d_state", "ssm_state_size", "state_size")
     if conv is None or state is None:
@@ -68,15 +68,16 @@ def _inner(config: object, kind: str | None) -> int | None:
 
 def _linear(config: object, itemsize: int) -> int | None:
     """By the keys that tell the kinds of linear attention apart."""
-    part = text_part(config)[1]
-    kind = text(part.get("model_type")) or ""
+    kind = text_type(config) or ""
     if kind == "recurrent_gemma":
         width, conv = whole(config, "lru_width", "hidden_size"), whole(config, "conv1d_width")
         return gated_recurrence_bytes(width, conv, itemsize, 4) if width and conv else None
     if kind.startswith("minimax"):
         heads, head_dim = look_up(config, "num_attention_heads"), look_up(config, "head_dim")
         return lightning_bytes(heads[0], head_dim[0], itemsize) if heads and head_dim else None
-    if listed := mapping(part.get("linear_attn_config")):  # Kimi-Linear: all of its heads alike
+    if listed := mapping(
+        text_part(config)[1].get("linear_attn_config")
+    ):  # Kimi-Linear: all of its heads alike
         keys = ("num_heads", "head_dim", "short_conv_kernel_size")
         count, size, conv = (integer(listed.get(key), 1) for key in keys)
         if not (count and size and conv):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dxwatchd.card.values import LIST_LIMIT, Notes, clean, text, texts
+from dxwatchd.core.filenames import README
 from dxwatchd.core.readme import Section
 
 _ARXIV = re.compile(
@@ -40,16 +41,16 @@ def references(
     for tag in texts(front_matter.get("tags"), count=256):
         if tag.lower().startswith(("arxiv:", "doi:")):
             for address in _addresses(tag):
-                found.setdefault(address, "README.md#tags")
+                found.setdefault(address, f"{README}#tags")
     doi = text(front_matter.get("doi"))
     for address in _addresses(f"doi:{doi}") if doi else ():
-        found.setdefault(address, "README.md#doi")
+        found.setdefault(address, f"{README}#doi")
     for address, source in stated:
         found.setdefault(address, source)
     for section in sections:
         for address in _addresses(f"{section.text}\n{section.code}"):
             if address not in _IN_TEMPLATE:
-                found.setdefault(address, "README.md")
+                found.setdefault(address, README)
     if found:
         notes.source("references", ", ".join(dict.fromkeys(found.values())))
     return tuple(found)[:LIST_LIMIT]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dxwatchd.card.config_keys import find, pointer, text_part
+from dxwatchd.card.config_keys import find, pointer, text_part, text_type
 from dxwatchd.card.layer_rules import MOST_LAYERS, Layers, LayerType
-from dxwatchd.card.values import at, integer, mapping, text
+from dxwatchd.card.values import integer, mapping
 
 
 def _kimi_linear(config: object, layers: int) -> Layers | None:
@@ -56,7 +56,7 @@ def _shared_by_neighbours(config: object, layers: int) -> Layers | None:
 def _recurrent_gemma(config: object, layers: int) -> Layers | None:
     """RecurrentGemma's `block_types`, repeated: attention through a window, or a recurrence."""
     found = find(config, "block_types")
-    if text(at(text_part(config)[1], "model_type")) != "recurrent_gemma" or not found:
+    if text_type(config) != "recurrent_gemma" or not found:
         return None
     if not isinstance(found[0], list) or not found[0]:
         return (), found[1]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from dxwatchd.card.parts import SentenceTransformers
 from dxwatchd.card.sources import SENTENCE_CONFIGS
-from dxwatchd.card.values import LIST_LIMIT, Notes, at, boolean, clean, integer, mapping, text
+from dxwatchd.card.values import LIST_LIMIT, Notes, at, boolean, clean, encodable, integer, mapping, text
 
 CONFIG = "config_sentence_transformers.json"
 _PROMPT = 4000  # characters
@@ -88,7 +88,7 @@ def _prompts(config: object, notes: Notes) -> dict[str, str]:
     found = {}
     for name, prompt in list(mapping(at(config, "prompts")).items())[:LIST_LIMIT]:
         if isinstance(prompt, str) and len(prompt) <= _PROMPT:
-            found[clean(str(name))] = prompt.encode("utf-8", "replace").decode("utf-8")
+            found[clean(str(name))] = encodable(prompt)
         elif prompt is not None:
             notes.warn(
                 f"{CONFIG}: the prompt {name} is no text of up to {_PROMPT} characters and was left out"

@@ -6,6 +6,7 @@ import re
 
 from dxwatchd.card.values import text
 from dxwatchd.core.naming import is_generic
+from dxwatchd.core.publishers import cached_as
 
 _LIMIT = 500
 _PART = re.compile(r"\w[\w.+-]{0,95}")
@@ -14,7 +15,6 @@ _ADDRESS = re.compile(
     r"https?://(?:www\.)?(?:huggingface\.co|hf\.co|modelscope\.cn/models)/(?P<id>[^/?#\s]+/[^/?#\s]+)",
     re.IGNORECASE,
 )
-_HUB_CACHE = re.compile(r"models--(?P<org>.+?)--(?P<name>.+)")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -33,8 +33,8 @@ def stated_name(value: object) -> str | None:
         return hub_id(address["id"]) if address is not None else None
     parts = [part for part in stated.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     for part in reversed(parts):
-        cached = _HUB_CACHE.fullmatch(part)
-        if cached is not None:
+        cached = cached_as(part)
+        if cached is not None and cached["org"] is not None:
             return hub_id(f"{cached['org']}/{cached['name']}")
     if hub_id(stated) is not None:
         return stated

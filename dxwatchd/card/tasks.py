@@ -17,10 +17,9 @@ from dxwatchd.card.parts import Architecture
 from dxwatchd.card.pipeline_tasks import pipeline_task
 from dxwatchd.card.sources import CardInputs
 from dxwatchd.card.task_names import TASKS
-from dxwatchd.card.values import at, mapping, text
+from dxwatchd.card.values import at, mapping, only, text
+from dxwatchd.core.filenames import README
 from dxwatchd.core.model import Layout
-
-README = "README.md"
 
 _ENDINGS = (
     ("ForCausalLM", "text-generation"),
@@ -73,7 +72,7 @@ def main_task(inputs: CardInputs, shape: Architecture, tags: Sequence[str], *, v
     tags: those of README or GGUF header; vision: whether the model takes images, which makes a writer of text
     one that looks as well.
     """
-    stated = text(inputs.front_matter.get("pipeline_tag"))
+    stated = only(inputs.front_matter.get("pipeline_tag"))
     if stated:
         return Task(stated, f"{README}#pipeline_tag", stated=True)
     found = format_task(inputs) or _pipeline(inputs, shape)

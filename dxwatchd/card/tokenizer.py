@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from dxwatchd.card.chat_templates import CONFIG, chat_templates
 from dxwatchd.card.context import UNSET
 from dxwatchd.card.parts import Tokenizer
-from dxwatchd.card.values import TEXT_LIMIT, Notes, at, boolean, integer, mapping, text
+from dxwatchd.card.values import TEXT_LIMIT, Notes, at, boolean, encodable, integer, mapping, text
 
 MAP = "special_tokens_map.json"
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 _FURTHER = ("extra_special_tokens", "additional_special_tokens")
-"""Keys of further tokens, the newer one first."""
+"""Keys of lists of further tokens, the newer one first, which prevails."""
+_NAMED = ("extra_special_tokens", "model_specific_special_tokens")
+"""Keys of objects that give further tokens names of their own ("image_token")."""
 _MOST_TOKENS = 1024  # further special tokens; real lists have up to 500
 # fmt: off
 _FILES = frozenset({
@@ -98,22 +100,38 @@ def _token(documents: Mapping[str, object], key: str, notes: Notes) -> str | Non
 
 
 def _further(documents: Mapping[str, object], notes: Notes) -> tuple[str, ...]:
-    """The list that prevails, or the values of an object that names them."""
-    for file in _order(documents):
-        for key in _FURTHER:
-            listed = at(documents.get(file), key)
-            items = list(listed.values()) if isinstance(listed, Mapping) else listed
-            if not isinstance(items, list) or not items:
-                continue
-            found = tuple(dict.fromkeys(filter(None, map(_content, items[:_MOST_TOKENS]))))
-            if len(items) > _MOST_TOKENS:
-                notes.warn(
-                    f"{file} lists more than {_MOST_TOKENS:,} special tokens; the first of them are here"
-                )
-            if found:
-                notes.source("tokenizer.additional_special_tokens", f"{file}#/{key}")
-                return found
-    return ()
+    """The list that prevails, and behind it the tokens with names of their own, each once.
+
+    Source: `PreTrainedTokenizerBase`, which keeps both kinds side by side.
+    """
+    lists = (_listed(documents, file, key, list) for file in _order(documents) for key in _FURTHER)
+    named = (_listed(documents, file, key, Mapping) for file in _order(documents) for key in _NAMED)
+    found: dict[str, None] = {}
+    sources = []
+    for items, source in filter(None, (next(filter(None, lists), None), *named)):
+        tokens = list(filter(None, map(_content, items)))
+        if tokens:
+            found.update(dict.fromkeys(tokens))
+            sources.append(source)
+    if len(found) > _MOST_TOKENS:
+        notes.warn(f"there are more than {_MOST_TOKENS:,} special tokens; the first of them are here")
+    if found:
+        notes.source("tokenizer.additional_special_tokens", ", ".join(sources))
+    return tuple(found)[:_MOST_TOKENS]
+
+
+def _listed(
+    documents: Mapping[str, object],
+    file: str,
+    key: str,
+    kind: type[list[object]] | type[Mapping[str, object]],
+) -> tuple[list[object], str] | None:
+    """What a list, or an object, of this key holds, and where that is; None where nothing is in it."""
+    stated = at(documents.get(file), key)
+    if not stated or not isinstance(stated, kind):
+        return None
+    items = list(stated.values()) if isinstance(stated, Mapping) else stated
+    return items[: _MOST_TOKENS + 1], f"{file}#/{key}"
 
 
 def _content(value: object) -> str | None:
@@ -121,4 +139,4 @@ def _content(value: object) -> str | None:
     content = value if isinstance(value, str) else at(value, "content")
     if not isinstance(content, str) or not 0 < len(content) <= TEXT_LIMIT:
         return None
-    return content.encode("utf-8", "replace").decode("utf-8")
+    return encodable(content)

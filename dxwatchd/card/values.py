@@ -46,12 +46,12 @@ class Notes:
 
 def clean(value: str, limit: int = TEXT_LIMIT) -> str:
     """`value` as text that every encoder takes: no lone surrogates, no control characters, bounded."""
-    cut = value[:limit].encode("utf-8", "replace").decode("utf-8")
+    cut = encodable(value[:limit])
     return "".join(character if character.isprintable() else " " for character in cut).strip()
 
 
-def path_text(value: str) -> str:
-    """A path exactly as it is, but for bytes that are no UTF-8, which no JSON can hold."""
+def encodable(value: str) -> str:
+    """`value` exactly as it is, but for what no JSON can hold: bytes that are no UTF-8, lone surrogates."""
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -91,6 +91,12 @@ def texts(value: object, limit: int = TEXT_LIMIT, count: int = LIST_LIMIT) -> tu
         return ()
     found = (text(item, limit) for item in value[: count * 4])
     return tuple(dict.fromkeys(item for item in found if item))[:count]
+
+
+def only(value: object) -> str | None:
+    """The text, or the one text of a list that has no other."""
+    found = texts(value)
+    return found[0] if len(found) == 1 else None
 
 
 def mapping(value: object) -> Mapping[str, object]:

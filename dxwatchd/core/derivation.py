@@ -33,6 +33,8 @@ MAX_TITLE = 80
 
 _ORG_AND_NAME = re.compile(r"[\w-][\w.-]*/(?P<name>[\w-][\w.-]*)")
 _MODEL_CARD = re.compile(r"model card( (for|of))?\b[\s:–-]*|[\s:–-]*\bmodel card", re.IGNORECASE)
+_OF_ANOTHER = re.compile(r"\b(based on|fine-?tuned (from|version of)|SetFit with)\b", re.IGNORECASE)
+"""How sentence-transformers and SetFit name what was trained: by the model that it was made from."""
 _OUTSIDE = re.compile(r"^[^\w(\[]+|[^\w)\].+!?]+$")
 
 
@@ -95,7 +97,9 @@ def derive(hints: Hints, taken: Mapping[str, str]) -> Names:
     base, rejected = _model_name(hints)
     above = publisher(hints.path)
     digest = short_digest(hints.path)
-    stem = slug(base) or _fallback(hints)
+    stem = slug(base)
+    if not stem or (is_generic(stem) and not is_generic(base)):  # only the 7b of 通义千问-7B is left
+        stem = _fallback(hints)
     if is_reserved(unprefixed_slug(base)):
         rejected.append(f"{unprefixed_slug(base)}: is a reserved word")
     technical = [stem, slug(f"{slug(above)}-{stem}") if slug(above) else "", slug(f"{stem}-{digest}")]
@@ -141,12 +145,18 @@ def _model_name(hints: Hints) -> tuple[str, list[str]]:
 
 
 def _last_resort(hints: Hints) -> str:
-    """A name with a folder above in it, or the folder's own whatever it says, or one of kind and size."""
+    """A name with a folder above in it, or the folder's own whatever it says, or one of kind and size.
+
+    Between the two stand dates and numbers, which tell one run from the other.
+    """
     *above, last = map(as_published, hints.path.split("/"))
+    below = [] if is_hash(last) else [last]
     for part in reversed(above):
         if _objection(part) is None:
-            whole = f"{part}-{last}"
-            return part if is_hash(last) or model_name_problem(whole) is not None else whole
+            whole = "-".join([part, *reversed(below)])
+            return part if model_name_problem(whole) is not None else whole
+        if any(map(str.isdigit, part)) and not is_hash(part):
+            below.append(part)
     return last if model_name_problem(last) is None and not is_hash(last) else _fallback(hints)
 
 
@@ -175,7 +185,10 @@ def _last_part(stated: str) -> tuple[str, str | None]:
     match = _ORG_AND_NAME.fullmatch(stated)
     if match is not None:
         return match["name"], None
-    return stated.strip(), "holds a path" if "/" in stated or "\\" in stated else None
+    if _OF_ANOTHER.search(stated):
+        return stated.strip(), "names another model"
+    is_path = "/" in stated or "\\" in stated or stated.startswith(("~", "."))
+    return stated.strip(), "holds a path" if is_path else None
 
 
 def _says_more(folder: str, name: str) -> bool:

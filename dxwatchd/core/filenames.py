@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from dxwatchd.core.model import WeightFormat
 
+README = "README.md"
+"""The model's own description. Cards tell what it says; whether a model is whole does not depend on it."""
+
 IGNORED_FOLDERS = frozenset(
     {".git", ".cache", ".ipynb_checkpoints", "__pycache__", "lost+found", "@eaDir"}
     | {".locks", ".no_exist"}  # huggingface_hub's cache
@@ -147,10 +150,6 @@ def is_adapter_weights(name: str) -> bool:
 def is_tensors(name: str) -> bool:
     """Whether a file of this name holds tensors of any kind, a trainer's state too."""
     return any(pattern.fullmatch(name) for pattern, _ in _FORMATS)
-
-
-README = "README.md"
-"""The model's own description: what it says of the model's name is read, and nothing depends on it."""
 
 
 def is_documentation(name: str) -> bool:

@@ -30,16 +30,31 @@ Source: https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
 _WORDS = frozenset({"latest", "index", "default", "none", "null"})
 """Tags that registries give a meaning, and our own index."""
 
+_PRECISION = r"(fp?|float|bf|bfloat)(8|16|32)|u?int[48]|(16|[2-8])[-_]?bit|i?q[1-8]_([0-9]|k)(_[sml]|_xs)?|w[48]a(8|16)"
+_FORMAT = (
+    r"awq|gptq|exl[23]|gguf|ggml|mlx|onnx|openvino|ov|ct2|ctranslate2|tensorrt|trt|engines?|safetensors|hf|"
+    r"pytorch|pt|tensorflow|tf|keras|flax|jax|transformers|diffusers"
+)
+_METHOD = (
+    r"q?lora|adapters?|peft|sft|dpo|ppo|kto|orpo|grpo|rm|reward|pre-?train(ed)?|fine[-_ ]?tuned?|freeze|full"
+)
+_STATE = r"merged|best|trained|saved|output|final|last|local|base|new|original|my[-_ ]awesome"
 _GENERIC = re.compile(
-    r"(checkpoint|epoch|global_step)[-_]?[0-9]+|step[-_][0-9]{3,}|checkpoints?|adapters?|lora|"
-    r"((merged|best|trained|saved|output|final)[-_ ]?)?models?|model_?files|final|merged|best|weights|"
-    r"outputs?|results?|trainer_output|snapshots?|main|master|latest|hf|gguf|original|base|"
-    r"test|tmp|temp|new|copy|data|none|null|unknown|model[-_ ]?(id|name)|"
+    rf"(checkpoint|epoch|global_step|iter)[-_=]?[0-9]+([-_](step[-_=]?[0-9]+|model))?|step[-_][0-9]{{3,}}|"
+    rf"(({_STATE})[-_ ]?)?(checkpoint|ckpt)s?([-_ ]?(best|last))?|"
+    rf"(({_STATE}|{_METHOD}|{_FORMAT})[-_ ]?)?models?|model_?files|{_STATE}|{_METHOD}|"
+    rf"({_FORMAT}|merged|cpu|cuda|gpu)([-_ ]?({_PRECISION}))?|{_PRECISION}|weights|"
+    # a number, a version, a date, a size: of a model that is named further up
+    r"(v|train_|eval_)?[0-9]+([-_.:T ][0-9]+)*|[0-9]+(\.[0-9]+)?[bm]([-_](it|chat|instruct|base|hf))?|"
+    r"tiny|small|medium|large|chat|instruct|"
+    r"outputs?|results?|trainer_output|snapshots?|main|master|latest|downloads?|"
+    r"test|tmp|temp|copy|data|none|null|unknown|model[-_ ]?(id|name)|"
+    r"((new|untitled)[-_ ]?folder|新建文件夹)([-_ ]?\(?[0-9]+\)?)?|"
     r"read ?me|(table of )?contents?|overview|introduction|usage|quick ?start|"
     r"(model )?(details|description|summary)|\W+",
     re.IGNORECASE,
 )
-"""What people and trainers call any model's folder or heading."""
+"""What people, trainers and converters call any model's folder or heading."""
 
 _HASH = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}")
 

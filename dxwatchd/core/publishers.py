@@ -6,7 +6,7 @@ import re
 
 from dxwatchd.core.hub_cache import cache_of
 from dxwatchd.core.naming import is_generic
-from dxwatchd.core.snapshot import basename
+from dxwatchd.core.snapshot import basename, parent
 
 _HUB_CACHE = re.compile(r"models--(?:(?P<org>.+?)--)?(?P<name>.+)")
 
@@ -17,7 +17,7 @@ def published_as(path: str) -> tuple[str, str]:
     The publisher is "" where the folder above names none: it is the models root, or its name is generic.
     """
     last = basename(path)
-    cached = in_hub_cache(path) or _HUB_CACHE.fullmatch(last)
+    cached = in_hub_cache(path) or cached_as(last)
     if cached is not None:
         return cached["org"] or "", cached["name"]
     return publisher(path), as_published(last)
@@ -26,7 +26,12 @@ def published_as(path: str) -> tuple[str, str]:
 def in_hub_cache(path: str) -> re.Match[str] | None:
     """Publisher ("org") and "name" in the folder of huggingface_hub's cache that `path` is a revision in."""
     cache = cache_of(path)
-    return _HUB_CACHE.fullmatch(basename(cache)) if cache is not None else None
+    return cached_as(basename(cache)) if cache is not None else None
+
+
+def cached_as(folder: str) -> re.Match[str] | None:
+    """Publisher ("org", None without one) and "name" of the model whose folder in the cache has this name."""
+    return _HUB_CACHE.fullmatch(folder)
 
 
 def publisher(path: str) -> str:
@@ -34,7 +39,7 @@ def publisher(path: str) -> str:
     cached = in_hub_cache(path)
     if cached is not None:
         return cached["org"] or ""
-    above = path.rpartition("/")[0].rpartition("/")[2]
+    above = basename(parent(path))
     return "" if is_generic(above) else above
 
 
@@ -43,5 +48,5 @@ def as_published(part: str) -> str:
 
     `Qwen3-8B` of huggingface_hub's `models--Qwen--Qwen3-8B`; ModelScope writes `.` as `___`.
     """
-    match = _HUB_CACHE.fullmatch(part)
+    match = cached_as(part)
     return match["name"] if match is not None else part.replace("___", ".")

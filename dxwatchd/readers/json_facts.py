@@ -152,7 +152,8 @@ def modules(document: JsonDocument, digest: str) -> Modules:
 def pipeline_index(document: JsonDocument, digest: str) -> PipelineIndex:
     """Of `model_index.json`. Raises ReaderError: MALFORMED.
 
-    A component's value is [library, class]; [null, null] stands for one that the pipeline does without.
+    A component's value is [library, class]; [null, null] stands for one that the pipeline does without. Of a
+    pipeline of the folder's own code `_class_name` is [module, class].
     """
     table = as_object(document)
     components = tuple(
@@ -164,7 +165,9 @@ def pipeline_index(document: JsonDocument, digest: str) -> PipelineIndex:
         and all(isinstance(item, str) for item in value)
     )
     _check_names(components, parts=1)
-    return PipelineIndex(digest=digest, class_name=_text(table.get("_class_name")), components=components)
+    stated = table.get("_class_name")
+    class_name = _text(stated[-1] if isinstance(stated, list) and stated else stated)
+    return PipelineIndex(digest=digest, class_name=class_name, components=components)
 
 
 def weight_index(document: JsonDocument, digest: str) -> WeightIndex:

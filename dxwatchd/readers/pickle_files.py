@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from dxwatchd.core.facts import Fault
 from dxwatchd.core.pickles import PickleContent
+from dxwatchd.core.snapshot import basename
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.pickle_globals import read_pickles
 from dxwatchd.readers.pickle_opcodes import Steps
@@ -39,7 +40,7 @@ _IS_COMPRESSED = re.compile(r".*\.(nemo|pkl|pickle|p|dill|joblib|cloudpickle|sav
 
 def may_be_pickle(name: str) -> bool:
     """Whether files of this name are ever written as pickles. name: a path, of which the last part counts."""
-    return _MAY_BE.fullmatch(name.rpartition("/")[2]) is not None
+    return _MAY_BE.fullmatch(basename(name)) is not None
 
 
 def read_folder(open_file: Callable[[str], BinaryIO], names: Iterable[str]) -> dict[str, PickleContent]:

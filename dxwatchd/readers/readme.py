@@ -117,11 +117,14 @@ def _without_comments(lines: Iterable[str]) -> Iterator[tuple[bool, str]]:
 def _outside(line: str, commented: bool) -> tuple[str, bool]:
     """What of `line` is outside of comments, and whether one goes on behind it."""
     kept: list[str] = []
-    while line:
+    at = 0  # in the line, which is not cut: a megabyte of comments would be copied once for each of them
+    while at < len(line):
         mark = "-->" if commented else "<!--"
-        before, found, line = line.partition(mark)
+        found = line.find(mark, at)
+        end = found if found >= 0 else len(line)
         if not commented:
-            kept.append(before)
-        if found:
+            kept.append(line[at:end])
+        if found >= 0:
             commented = not commented
+        at = end + len(mark)
     return "".join(kept), commented

@@ -83,9 +83,10 @@ def table() -> dict[str, Any]:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     logging.disable(logging.WARNING)  # classes complain of sizes that do not fit together
-    types: dict[str, Any] = {}
-    for model_type in sorted(CONFIG_MAPPING.keys()):
-        types[model_type] = _entry(CONFIG_MAPPING[model_type])
+    try:
+        types = {kind: _entry(CONFIG_MAPPING[kind]) for kind in sorted(CONFIG_MAPPING.keys())}
+    finally:
+        logging.disable(logging.NOTSET)
     families, heads = taken_apart(model_classes())
     return {
         "transformers": transformers.__version__,

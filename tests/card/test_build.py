@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jsonschema
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from dxwatchd.card.build import build_card
 from dxwatchd.card.overrides import OVERRIDABLE, apply_overrides
+from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, json_schema, parse
 from dxwatchd.card.sources import CardInputs, Identity, wanted_documents, wanted_texts
 from dxwatchd.card.summary import human_count, human_size, summary
@@ -124,6 +125,59 @@ def test_adapter(folder: Callable[..., ModelFolder]) -> None:
     assert card.sources["adapter.r"] == "adapter_config.json#/r"
     assert card.license == "mit"
     assert card.sources["license"] == "README.md#license"
+
+
+def _adapter(folder: Callable[..., ModelFolder], **config: object) -> Card:
+    documents = {"adapter_config.json": {"peft_type": "LORA", **config}}
+    return build_card(CardInputs(folder(Layout.PEFT, Kind.ADAPTER), documents=documents), _IDENTITY)
+
+
+@pytest.mark.parametrize(
+    ("stated", "modules"),
+    [
+        ("all-linear", ("all-linear",)),
+        ("|".join([r"(?:.*?language.*?\.q_proj)"] * 12), ("|".join([r"(?:.*?language.*?\.q_proj)"] * 12),)),
+        ([f"model.layers.{at:03}.q_proj" for at in range(700)],) * 2,
+        ([f"{at}" for at in range(5000)], ()),
+        (["q", 3, None], ("q",)),
+        ("x" * 3000, ()),
+        (None, ()),
+    ],
+)
+def test_target_modules_of_an_adapter(
+    folder: Callable[..., ModelFolder], stated: object, modules: Sequence[str]
+) -> None:
+    """A list is whole or not there, and so is a regular expression, however long trainers write them."""
+    card = _adapter(folder, target_modules=stated)
+    assert card.adapter is not None
+    assert card.adapter.target_modules == tuple(modules)
+    assert bool(card.warnings) is (isinstance(stated, list) and len(stated) == 5000)
+
+
+def test_what_servers_ask_of_an_adapter(folder: Callable[..., ModelFolder]) -> None:
+    """Ranks by module, what is saved in full, other methods' keys; nothing of what is of another kind."""
+    stated = {
+        "rank_pattern": {"o_proj": 32},
+        "alpha_pattern": {"o_proj": 64},
+        "modules_to_save": ["lm_head", "embed_tokens"],
+        "target_parameters": ["mlp.experts.gate_up_proj"],
+        "alpha": 8,
+        "target_r": 4,
+        "bias": "none",
+        "revision": "main",
+        "peft_version": "0.18.0",
+    }
+    card = _adapter(folder, **stated)
+    assert card.adapter is not None
+    said = card.adapter.model_dump(include=set(stated), mode="json")
+    assert said == {**stated, "modules_to_save": ["embed_tokens", "lm_head"]}
+    assert all(card.sources[f"adapter.{key}"] == f"adapter_config.json#/{key}" for key in stated)
+    masks = _adapter(folder, rank_pattern={"q": [True, False]}, alpha_pattern={"q": "x"})
+    assert masks.adapter is not None
+    assert (masks.adapter.rank_pattern, masks.adapter.alpha_pattern) == ({}, {})
+    assert [warning for warning in masks.warnings if "_pattern" in warning] == [
+        "adapter_config.json: not every entry of alpha_pattern is a number by module; they were left out"
+    ]
 
 
 def test_pipeline_components(folder: Callable[..., ModelFolder]) -> None:

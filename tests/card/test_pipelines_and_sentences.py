@@ -35,6 +35,22 @@ def test_a_pipeline_is_its_class() -> None:
 
 
 @pytest.mark.parametrize(
+    ("index", "files"),
+    [
+        ({"_class_name": ["pipeline", "OwnPipeline"]}, ("pipeline.py",)),
+        ({"_class_name": "OwnPipeline", "unet": ["own_unet", "OwnUNet"]}, ("unet/own_unet.py",)),
+        ({"_class_name": "OwnPipeline", "unet": ["own_unet", "OwnUNet"]}, ("own_unet.py",)),
+    ],
+)
+def test_a_pipeline_of_the_folders_own_code(index: dict[str, object], files: tuple[str, ...]) -> None:
+    """Its class is told too, and that it needs its code: a component's lies beside it or at the top."""
+    model = dataclasses.replace(_PIPELINE, files=tuple(ModelFile(name, 1) for name in files))
+    card = build_card(CardInputs(model, {"model_index.json": index}), _IDENTITY)
+    assert card.architecture.architectures == ("OwnPipeline",)
+    assert (card.custom_code.required, card.custom_code.python_files) == (True, files)
+
+
+@pytest.mark.parametrize(
     ("config", "conflicts"),
     [
         ({"_class_name": "UNet2DConditionModel"}, 0),

@@ -74,6 +74,15 @@ def test_two_files_that_differ_are_a_conflict() -> None:
         ({"extra_special_tokens": ["<c>"], "additional_special_tokens": ["<a>"]}, ("<c>",)),
         ({"extra_special_tokens": {}, "additional_special_tokens": ["<a>"]}, ("<a>",)),
         ({"extra_special_tokens": {"image_token": "<i>"}}, ("<i>",)),
+        (
+            {"extra_special_tokens": {"image_token": "<i>"}, "additional_special_tokens": ["<a>", "<i>"]},
+            ("<a>", "<i>"),
+        ),
+        (
+            {"extra_special_tokens": ["<a>"], "model_specific_special_tokens": {"image_token": "<i>"}},
+            ("<a>", "<i>"),
+        ),
+        ({"extra_special_tokens": [3], "additional_special_tokens": [None]}, ()),
         ({"additional_special_tokens": None}, ()),
         ({"additional_special_tokens": "x"}, ()),
         (

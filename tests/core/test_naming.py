@@ -135,6 +135,35 @@ def test_a_slug_is_allowed_or_empty(text: str) -> None:
         "Model ID",
         "Table of Contents",
         "🚀",
+        *(
+            "sft",
+            "lora_model",
+            "reward_model",
+            "fine-tuned",
+            "last-checkpoint",
+            "checkpoint-best",
+            "my_awesome_model",
+        ),
+        *(
+            "epoch=3-step=1000",
+            "epoch_0_model",
+            "iter_0001000",
+            "merged_16bit",
+            "cuda-fp16",
+            "int4",
+            "q4_k_m",
+            "4-bit",
+        ),
+        *(
+            "7B",
+            "1",
+            "v1.0",
+            "2024-05-01_12-30",
+            "train_2024-05-20-10-11-12",
+            "2b-it",
+            "medium",
+            "New Folder (2)",
+        ),
     ],
 )
 def test_generic_names(name: str) -> None:
@@ -143,7 +172,11 @@ def test_generic_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Qwen3-8B", "checkpoint-of-fame", "modelscope", "final-fantasy", "a" * 39, "Step-3"]
+    "name",
+    [
+        *("Qwen3-8B", "checkpoint-of-fame", "modelscope", "final-fantasy", "a" * 39, "Step-3", "my-model"),
+        *("gpt2", "opus-mt-en-de", "bge-m3", "t5-small", "42dot", "01-ai", "phi-2", "o1", "sft-llama", "4x4"),
+    ],
 )
 def test_names_that_are_not_generic(name: str) -> None:
     """Words that merely contain a generic one are names."""

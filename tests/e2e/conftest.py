@@ -185,3 +185,9 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made = Place(tmp_path)
     yield made
     made.kill()
+
+
+@pytest.fixture
+def without_digests(place: Place) -> None:
+    """Digests off, so that no card gets a revision by itself a moment later: to compare cards and events."""
+    place.options["digests"] = "off"

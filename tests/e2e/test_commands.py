@@ -17,6 +17,7 @@ from tests.e2e.conftest import COMMAND, Place
 from tests.e2e.test_names import drop, tiny_model
 
 
+@pytest.mark.usefixtures("without_digests")
 def test_approve_without_a_name_takes_the_only_proposal(place: Place) -> None:
     """With one proposal it is approved at once; with two the command asks which, and changes nothing."""
     place.start()
@@ -145,6 +146,7 @@ def test_comments_and_order_survive_every_command(place: Place) -> None:
     assert after == marked.replace('status = "proposed"  ', 'status = "approved"  ')
 
 
+@pytest.mark.usefixtures("without_digests")
 def test_overrides_of_the_entry_are_in_the_card(place: Place) -> None:
     """A licence and tags written into the entry prevail, are marked as such, and can be changed later."""
     place.start()
@@ -160,6 +162,7 @@ def test_overrides_of_the_entry_are_in_the_card(place: Place) -> None:
     assert (place.card("m") or {})["change"] == "overridden"
 
 
+@pytest.mark.usefixtures("without_digests")
 def test_drift_is_published_until_approved_again(place: Place) -> None:
     """Other weights in place: the card says drifted and keeps its content; `approve` takes the new one."""
     place.start()
@@ -185,6 +188,7 @@ def test_drift_is_published_until_approved_again(place: Place) -> None:
     ]
 
 
+@pytest.mark.usefixtures("without_digests")
 def test_a_moved_folder_takes_its_card_along(place: Place) -> None:
     """Renamed inside the root: same name, new path, one event; `approve` writes the path into the entry."""
     place.start()

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 from safetensors.numpy import save_file
 
 from dxwatchd import load_card
@@ -50,9 +51,9 @@ def story(place: Place, name: str) -> list[tuple[str, int]]:
     ]
 
 
+@pytest.mark.usefixtures("without_digests")
 def test_an_adapters_base_comes_is_renamed_and_goes(place: Place) -> None:
     """Each time the adapter follows at once by one revision; `explain` says what it is or what to do."""
-    place.options["digests"] = "off"
     place.start()
     drop_adapter(place, "my-lora", "acme/Tiny-1B")
     lora = approve(place, "my-lora")
@@ -77,9 +78,9 @@ def test_an_adapters_base_comes_is_renamed_and_goes(place: Place) -> None:
     assert [line["revision"] for line in place.index() if line["technical_name"] == lora] == [4]
 
 
+@pytest.mark.usefixtures("without_digests")
 def test_base_and_adapter_of_one_batch_are_resolved_in_the_first_revision(place: Place) -> None:
     """Whatever the order of their entries: models come before adapters."""
-    place.options["digests"] = "off"
     place.start()
     drop_adapter(place, "a-lora", "acme/Tiny-1B")
     place.proposed("a-lora")
@@ -91,9 +92,9 @@ def test_base_and_adapter_of_one_batch_are_resolved_in_the_first_revision(place:
     assert story(place, "a-lora") == [("registered", 1)]
 
 
+@pytest.mark.usefixtures("without_digests")
 def test_a_person_names_the_base(place: Place) -> None:
     """Where two may be meant nothing is guessed; the technical name in the manifest settles it."""
-    place.options["digests"] = "off"
     place.start()
     drop_adapter(place, "my-lora", "/somebody/s/disk/Tiny-1B")
     for publisher, seed in (("one", 1), ("two", 2)):

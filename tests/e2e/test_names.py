@@ -65,6 +65,7 @@ def test_a_generic_folder_is_named_by_its_readme_and_the_proposal_says_why(place
     assert "# not taken: Letter-Sorter-1B: taken by letter-sorter-1b" in place.manifest.read_text()
 
 
+@pytest.mark.usefixtures("without_digests")
 def test_a_readme_may_change_after_the_approval(place: Place) -> None:
     """Emptied, broken or gone, the model stays what was approved."""
     place.start()
@@ -93,6 +94,7 @@ def test_a_readme_may_change_after_the_approval(place: Place) -> None:
         ("model_name", "Alpha", "ＡＬＰＨＡ"),
     ],
 )
+@pytest.mark.usefixtures("without_digests")
 def test_names_made_equal_by_hand_are_told_with_both_lines(
     place: Place, key: str, mine: str, theirs: str
 ) -> None:

@@ -10,6 +10,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import COMMAND, PATIENCE, Place
 from tests.e2e.test_names import drop
 
@@ -136,6 +138,7 @@ def test_a_lost_root_withdraws_nothing_and_comes_back(place: Place) -> None:
     place.proposed("late")
 
 
+@pytest.mark.usefixtures("without_digests")
 def test_the_manifest_survives_being_torn_and_emptied(place: Place) -> None:
     """A file that does not parse, or is suddenly empty, leaves every card; `check` says line and column."""
     place.start()

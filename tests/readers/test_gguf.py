@@ -3,7 +3,6 @@
 import contextlib
 import io
 import struct
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.gguf import GgufArray, GgufHeader, GgufTensor, read_header
 from dxwatchd.readers.gguf_types import TENSOR_TYPES
+from tests.cost import GROWTH, LINEAR, growth
 from tests.readers.judging import faults_of
 
 Write = Callable[..., bytes]
@@ -283,12 +283,11 @@ class Zeros(io.BytesIO):
         b"GGUF" + struct.pack("<IQQ", 3, 100_000, 60_000),
     ],
 )
+@pytest.mark.timeout(60)
 def test_memory_and_time_do_not_follow_a_claim(start: bytes) -> None:
     """A sparse file of 2**60 bytes costs neither gigabytes nor minutes."""
-    began = time.monotonic()
     with contextlib.suppress(ReaderError):
         read_header(Zeros(start), 2**60)
-    assert time.monotonic() - began < 10
     if b"\x60\xea" in start:  # the cheapest one, since tracing is slow
         tracemalloc.start()
         try:
@@ -300,12 +299,14 @@ def test_memory_and_time_do_not_follow_a_claim(start: bytes) -> None:
 
 
 def test_passes_over_a_vocabulary_quickly() -> None:
-    """Three hundred thousand strings take a small part of a second, and no memory."""
-    words = struct.pack("<IQ", 8, 300_000) + b"".join(text(f"token {number}") for number in range(300_000))
-    data = packed([pair("tokens", 9, words)], [])
-    began = time.monotonic()
-    assert read(data).arrays == {"tokens": GgufArray("string", 300_000, None)}
-    assert time.monotonic() - began < 1
+    """Three hundred thousand strings take no more time each than a few, and none of them is kept."""
+
+    def look(count: int) -> None:
+        words = struct.pack("<IQ", 8, count) + b"".join(text(f"token {number}") for number in range(count))
+        data = packed([pair("tokens", 9, words)], [])
+        assert read(data).arrays == {"tokens": GgufArray("string", count, None)}
+
+    assert growth(look, 300_000 // GROWTH) < LINEAR
 
 
 @given(st.binary(max_size=200))

@@ -156,6 +156,14 @@ def test_pipeline_index(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stated", "name"), [(["pipeline", "OwnPipeline"], "OwnPipeline"), ([], None), ([3], None), (3, None)]
+)
+def test_a_pipeline_of_the_folders_own_code(tmp_path: Path, stated: object, name: str | None) -> None:
+    """Its class comes with its module, and makes it a pipeline all the same."""
+    assert facts_of(tmp_path, "model_index.json", {"_class_name": stated}).class_name == name
+
+
+@pytest.mark.parametrize(
     ("total", "expected"),
     [
         (100, 100),

@@ -1,0 +1,34 @@
+"""Folders that say what no writer would: they get a card, whose bytes say the same and stay few."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from dxwatchd.card.build import build_card
+from dxwatchd.card.schema import Card
+from dxwatchd.card.serialize import dump, parse
+from dxwatchd.card.sources import CardInputs, Identity
+from dxwatchd.core.model import Kind, Layout, ModelFolder
+
+MODEL = ModelFolder("m", Layout.TRANSFORMERS, Kind.MODEL, (), (), (), ())
+HUGE = 2**63 - 1
+
+
+def card_of(documents: Mapping[str, object], model: ModelFolder = MODEL, **more: Any) -> Card:
+    """The card, which is what its bytes say."""
+    made = build_card(
+        CardInputs(model, documents, **more), Identity("a", "A", model.path, model.path, "sha256:0")
+    )
+    assert parse(dump(made)) == made
+    return made
+
+
+@pytest.mark.parametrize("pattern", ["", "L" * 10**6, "M" * 10**6, "\0"])
+@pytest.mark.parametrize("key", ["sliding_window_pattern", "hybrid_override_pattern"])
+def test_a_pattern_of_layers_that_is_none(key: str, pattern: str) -> None:
+    """An empty word for the layers tells nothing, and one of another length than the layers is not read."""
+    card = card_of({"config.json": {"num_hidden_layers": 4, "hidden_size": 8, key: pattern}})
+    assert len(card.architecture.attention.layer_types) <= 4
