@@ -52,7 +52,7 @@ def kv_cache(
         notes.warn("the key-value cache is not computed: the config's kinds of layers are not known")
         return KvCache()
     types, source = found
-    groups = _groups(config, shape, keeping(config, types), ITEMSIZES[kept])
+    groups = _groups(config, shape, keeping(config, types), (ITEMSIZES[kept], ITEMSIZES.get(dtype or "", 0)))
     if groups is None:
         notes.warn("the key-value cache is not computed: the config does not tell the sizes of its layers")
         return KvCache()
@@ -83,16 +83,20 @@ def summed(groups: Iterable[KvLayers], dtype: str, source: str, notes: Notes) ->
 
 
 def _groups(
-    config: object, shape: Architecture, types: tuple[LayerType, ...], itemsize: int
+    config: object, shape: Architecture, types: tuple[LayerType, ...], itemsizes: tuple[int, int]
 ) -> list[KvLayers] | None:
-    """The layers by type, in the order of their first appearance; None where a size is not told."""
+    """The layers by type, in the order of their first appearance; None where a size is not told.
+
+    itemsizes: of an element that is kept for every token, and of one of a state of fixed size, which has the
+    model's own dtype even where a quantiser provides for a cache of 8 bits; 0 where that is not known.
+    """
     groups: list[KvLayers] = []
     own = own_sizes(config)
     alike = Counter((kind, own.get(number, ())) for number, kind in enumerate(types))
     for (kind, sizes), layers in alike.items():
         if kind in (LayerType.NONE, LayerType.CROSS):
             continue
-        group = _group(with_sizes(config, sizes), shape, types, kind, itemsize, layers)
+        group = _group(with_sizes(config, sizes), shape, types, kind, itemsizes, layers)
         if group is None or (kind is LayerType.FULL and "sliding_window" in dict(sizes)):
             return None
         groups.append(group)
@@ -104,14 +108,14 @@ def _group(
     shape: Architecture,
     types: tuple[LayerType, ...],
     kind: LayerType,
-    itemsize: int,
+    itemsizes: tuple[int, int],
     layers: int,
 ) -> KvLayers | None:
     """`layers` layers of one type and of the same sizes."""
-    token = _token_bytes(config, shape, types, kind, itemsize) if kind in _ATTENDING else 0
-    state = recurrent_bytes(config, kind, itemsize)
+    token = _token_bytes(config, shape, types, kind, itemsizes[0]) if kind in _ATTENDING else 0
+    state = recurrent_bytes(config, kind, itemsizes[1])
     limit = _limit(config, kind)
-    if token is None or state is None or limit == 0:
+    if token is None or state is None or limit == 0 or (state and not itemsizes[1]):
         return None
     constant = window_bytes(token, limit) if limit else 0
     growing = 0 if limit else token
