@@ -210,10 +210,11 @@ def _tied(config: object, notes: Notes) -> bool | None:
     if path and text(at(config, "model_type")) not in _DUAL_ENCODERS:
         places.append((path, part))
     for way, place in places:
-        value = boolean(at(place, "tie_word_embeddings"))
-        if value is not None:
-            notes.source("architecture.tie_word_embeddings", pointer(*way, "tie_word_embeddings"))
-            return value
+        for key in ("tie_word_embeddings", "weight_tying", "share_input_output_layers"):
+            value = boolean(at(place, key))
+            if value is not None:
+                notes.source("architecture.tie_word_embeddings", pointer(*way, key))
+                return value
     known = config_class(text(at(config, "model_type")))
     default = boolean(known.defaults.get("tie_word_embeddings")) if known else None
     if known and default is not None:
