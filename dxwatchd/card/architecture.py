@@ -215,7 +215,7 @@ def _tied(config: object, notes: Notes) -> bool | None:
             if value is not None:
                 notes.source("architecture.tie_word_embeddings", pointer(*way, key))
                 return value
-    known = config_class(text(at(config, "model_type")))
+    known = config_class(text(at(config, "model_type"))) if path else text_class(config)
     default = boolean(known.defaults.get("tie_word_embeddings")) if known else None
     if known and default is not None:
         notes.source("architecture.tie_word_embeddings", known.source)

@@ -130,6 +130,8 @@ def levels(config: object) -> Iterator[tuple[Path, Mapping[str, object]]]:
 def text_class(config: object) -> ConfigClass | None:
     """The class of the text part in transformers: by its model type, else by what its parent gives it."""
     path, part = text_part(config)
+    if part.get("model_type") == "glm" and "block_position_encoding" in part:
+        return None  # GLM-10B of 2022, whose own code has the name that transformers gave to GLM-4
     return config_class(text(part.get("model_type"), 64) or _given_type(config, path))
 
 

@@ -62,6 +62,7 @@ _ALL_SLIDING = frozenset(
         "phi3small",
         "phimoe",
         "phi4_multimodal",
+        "phi4mm",
     }
 )
 """Model types in which a stated window is that of every layer."""

@@ -23,14 +23,14 @@ _MULTI_HEAD = frozenset(
             "new",
             "mixformer-sequential",
         ),
-        *("phi-msft", "florence2_language"),
+        *("phi-msft", "florence2_language", "glm"),
     }
 )
 """Model types whose modelling code knows of no shared heads, or only where a key for them says so.
 
 Source: the publishers' modeling files: Qwen-7B (`QWenAttention`), Baichuan-13B (`W_pack` is three times as
 wide as the layer), internlm-7b, XVERSE-7B, telechat-7B, jais-13b, moss-moon-003, gte-multilingual-base
-(`NewAttention`), phi-1_5 (`MixFormer`), Florence-2 (BART's).
+(`NewAttention`), phi-1_5 (`MixFormer`), Florence-2 (BART's), GLM-10B.
 """
 
 

@@ -178,3 +178,18 @@ def test_layers_of_nemotron_h_are_counted_where_no_number_is_stated() -> None:
 def test_what_writes_and_what_only_reads(config: dict[str, Any], growing: int) -> None:
     """What reads everything at once keeps nothing, whatever its family; a decoder does."""
     assert cache_of(**config).bytes_per_token == growing
+
+
+def test_glm_of_2022_takes_nothing_from_the_class_of_its_name() -> None:
+    """Neither the grouped heads of GLM-4 nor its width, but what GLM-10B states."""
+    config = {"model_type": "glm", "hidden_size": 4096, "num_attention_heads": 64, "num_layers": 48}
+    shape = architecture({**config, "block_position_encoding": True}, Notes())
+    assert (shape.num_key_value_heads, shape.head_dim, shape.intermediate_size) == (64, 64, None)
+    assert shape.tie_word_embeddings is None
+    assert architecture(config, Notes()).num_key_value_heads == 2
+
+
+def test_window_of_phi_4_multimodal_that_holds_everything() -> None:
+    """Its own code has Phi-3's: a window beyond the length keeps what full attention keeps."""
+    cache = cache_of(model_type="phi4mm", sliding_window=262144, max_position_embeddings=131072)
+    assert (cache.bytes_per_token, cache.constant_bytes) == (4 * 2 * 2 * 16 * 2, 0)
