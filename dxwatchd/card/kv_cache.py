@@ -14,6 +14,7 @@ from dxwatchd.card.layers import deci_groups, keeping, layer_types
 from dxwatchd.card.parts import Architecture, Context, KvCache, KvLayers, Quantization
 from dxwatchd.card.per_layer import own_sizes, with_sizes
 from dxwatchd.card.recurrent import recurrent_bytes
+from dxwatchd.card.remote_heads import heads_by_layer
 from dxwatchd.card.values import INTEGER_LIMIT, Notes, at, integer
 
 ITEMSIZES = {"float32": 4, "bfloat16": 2, "float16": 2, "float8_e4m3fn": 1}
@@ -45,8 +46,8 @@ def kv_cache(
         return _encoder_decoder(config, kept, notes)
     if not is_generative(config, shape):
         return KvCache()
-    if (blocks := deci_groups(config)) is not None:
-        return _deci(blocks, shape, kept, notes)
+    if (uneven := _uneven(config, shape, kept, notes)) is not None:
+        return uneven
     found = layer_types(config, shape.num_hidden_layers, length.effective)
     if found is None:
         notes.warn("the key-value cache is not computed: the config's kinds of layers are not known")
@@ -146,17 +147,30 @@ def _token_bytes(
     return attention_bytes(*sizes, itemsize) if sizes else None
 
 
-def _deci(blocks: list[int | None], shape: Architecture, dtype: str, notes: Notes) -> KvCache:
-    """DeciLM: every layer has a number of key-value heads of its own."""
-    heads, width = shape.num_attention_heads, shape.head_dim
+def _uneven(config: object, shape: Architecture, dtype: str, notes: Notes) -> KvCache | None:
+    """Where every layer has its own number of key-value heads; None where the config has no such list."""
+    listed = heads_by_layer(config, shape.num_hidden_layers or 0)
+    if listed:
+        return _by_heads(*listed, shape.head_dim, dtype, notes)
+    blocks, heads = deci_groups(config), shape.num_attention_heads
+    if blocks is None:
+        return None
     groups = [group for group in blocks if group]
-    if heads is None or width is None or not groups or any(heads % group for group in groups):
+    if heads is None or not groups or any(heads % group for group in groups):
         return KvCache()
-    token = sum(attention_bytes(heads // group, width, width, ITEMSIZES[dtype]) for group in groups)
+    counts = tuple(heads // group for group in groups)
+    return _by_heads(counts, "config.json#/block_configs", shape.head_dim, dtype, notes)
+
+
+def _by_heads(counts: tuple[int, ...], source: str, width: int | None, dtype: str, notes: Notes) -> KvCache:
+    """Layers of full attention with different numbers of key-value heads, all of one width."""
+    if width is None:
+        return KvCache()
+    token = sum(attention_bytes(count, width, width, ITEMSIZES[dtype]) for count in counts)
     if token >= INTEGER_LIMIT:
         return KvCache()
-    listed = KvLayers(layer_type=LayerType.FULL.value, layers=len(groups), bytes_per_token=token)
-    return summed((listed,), dtype, "derived: config.json#/block_configs", notes)
+    listed = KvLayers(layer_type=LayerType.FULL.value, layers=len(counts), bytes_per_token=token)
+    return summed((listed,), dtype, f"derived: {source}", notes)
 
 
 def _encoder_decoder(config: object, dtype: str, notes: Notes) -> KvCache:

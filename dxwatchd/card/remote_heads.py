@@ -68,6 +68,17 @@ def heads_of_remote_code(config: object, heads: Reading | None) -> Reading | Non
     return None
 
 
+def heads_by_layer(config: object, layers: int) -> tuple[tuple[int, ...], str] | None:
+    """A number of key-value heads for each layer: DeciLM-7B's and OpenELM's lists, with their source."""
+    path, part = text_part(config)
+    for key in ("num_key_value_heads_per_layer", "num_kv_heads"):
+        listed = part.get(key)
+        if isinstance(listed, list) and len(listed) == layers:
+            numbers = tuple(number for item in listed if (number := integer(item, 1)))
+            return (numbers, pointer(*path, key)) if len(numbers) == layers else None
+    return None
+
+
 def _states(part: Mapping[str, object]) -> bool:
     """Whether a number of key-value heads is given, if only one that is not understood."""
     return any(at(part, *key.split("/")) is not None for key in ALIASES["num_key_value_heads"])
