@@ -12,6 +12,7 @@ from dxwatchd.card.context import context
 from dxwatchd.card.custom_code import custom_code
 from dxwatchd.card.descriptive import describe, sees, usage_type
 from dxwatchd.card.dtype import dtype
+from dxwatchd.card.first_module import at_the_top, first_module, put_back
 from dxwatchd.card.generation import generation_config
 from dxwatchd.card.gguf import gguf_architecture, gguf_context, gguf_tokenizer
 from dxwatchd.card.gguf_kv_cache import gguf_kv_cache
@@ -44,6 +45,8 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
     notes = Notes()
     for warning in inputs.warnings:
         notes.warn(warning)
+    module = first_module(inputs)
+    inputs = at_the_top(inputs, module) if module else inputs
     model, documents = inputs.model, inputs.documents
     config = documents.get("config.json")
     sentences = sentence_transformers(documents, notes)
@@ -152,6 +155,8 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         weight_sets=_weight_sets(inputs),
         files=tuple(FilePart(name=encodable(file.name), size=file.size) for file in model.files),
     )
+    if module:
+        put_back(notes, module)
     noted = card.model_copy(
         update={
             "sources": dict(sorted(notes.sources.items())),

@@ -67,7 +67,7 @@ def describe(
         notes.source("library_name", "layout")
     tags = stated.several("tags")
     task = main_task(inputs, shape, tags, vision=vision)
-    tasks, sources = all_tasks(task, tags, front.get("model-index"))
+    tasks, sources = all_tasks(task, tags, front)
     tagged = notes.sources.get("tags", "")
     if task:
         task = task._replace(source=tagged if task.source == "tags" else task.source)
@@ -76,7 +76,7 @@ def describe(
         notes.source("tasks", ", ".join(tagged if source == "tags" else source for source in sources))
     sections = inputs.readme_sections
     return Description(
-        license=_license(front, header.get("license"), notes),
+        license=_license(front, header.get("license") or _of_timm(inputs.documents), notes),
         license_name=stated.one("license_name"),
         license_link=stated.one("license_link"),
         language=_languages(stated, inputs.documents, notes),
@@ -178,6 +178,12 @@ def _languages(stated: _Stated, documents: Mapping[str, object], notes: Notes) -
                     notes.source("language", f"{name}#/{'/'.join(way)}")
                     return (code,)
     return ()
+
+
+def _of_timm(documents: Mapping[str, object]) -> Stated | None:
+    """The licence that timm keeps with the weights' settings."""
+    stated = text(at(documents.get("config.json"), "pretrained_cfg", "license"))
+    return Stated((stated,), "config.json#/pretrained_cfg/license") if stated else None
 
 
 def _license(front_matter: Mapping[str, object], header: Stated | None, notes: Notes) -> str | None:

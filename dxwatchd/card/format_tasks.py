@@ -25,6 +25,7 @@ _LAYOUTS: Mapping[Layout, str] = {
     Layout.WHISPER: "automatic-speech-recognition",
     Layout.OPEN_CLIP: "zero-shot-image-classification",
 }
+_SENTENCES = "config_sentence_transformers.json"
 _PEFT = {
     "SEQ_CLS": "text-classification",
     "TOKEN_CLS": "token-classification",
@@ -44,6 +45,8 @@ def format_task(inputs: CardInputs) -> Task | None:
     ranker = _ranker(documents)
     if ranker:
         return Task("text-ranking", ranker)
+    if at(documents.get(_SENTENCES), "model_type") == "SparseEncoder":
+        return Task("feature-extraction", f"derived: {_SENTENCES}#/model_type")
     if layout in _LAYOUTS:
         return Task(_LAYOUTS[layout], "layout")
     if layout is Layout.GGUF:
@@ -59,8 +62,8 @@ def _ranker(documents: Mapping[str, object]) -> str | None:
     config = documents.get("config.json")
     if "sbert_ce_default_activation_function" in mapping(config):
         return pointer("sbert_ce_default_activation_function")
-    if at(documents.get("config_sentence_transformers.json"), "model_type") == "CrossEncoder":
-        return "config_sentence_transformers.json#/model_type"
+    if at(documents.get(_SENTENCES), "model_type") == "CrossEncoder":
+        return f"{_SENTENCES}#/model_type"
     if "activation_fn" in mapping(at(config, "sentence_transformers")):
         return pointer("sentence_transformers", "activation_fn")
     return None

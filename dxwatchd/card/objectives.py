@@ -9,6 +9,7 @@ from dxwatchd.card.format_tasks import Task
 from dxwatchd.card.sources import CardInputs
 from dxwatchd.card.values import Notes, at, mapping, texts
 from dxwatchd.core.filenames import README
+from dxwatchd.core.model import Layout
 
 CAUSAL, MASKED = "causal language modelling", "masked language modelling"
 CLASSES = "sequence classification"
@@ -90,18 +91,16 @@ def training_objectives(
             if pattern.search(words):
                 found.setdefault(name, f"{README}#{section.heading}" if section.heading else README)
     if not found:
-        found = dict.fromkeys(
-            _by_class(inputs.documents, architectures, task), "derived: config.json#/architectures"
-        )
+        found = dict.fromkeys(_by_class(inputs, architectures, task), "derived: config.json#/architectures")
     if found:
         notes.source("training_objectives", ", ".join(dict.fromkeys(found.values())))
     return tuple(found)[:16]
 
 
-def _by_class(
-    documents: Mapping[str, object], architectures: Sequence[str], task: Task | None
-) -> tuple[str, ...]:
-    config = documents.get("config.json")
+def _by_class(inputs: CardInputs, architectures: Sequence[str], task: Task | None) -> tuple[str, ...]:
+    if inputs.model.layout is Layout.SENTENCE_TRANSFORMERS:
+        return ()  # it makes vectors, whichever class it has kept from before
+    config = inputs.documents.get("config.json")
     found = next((goals for name in architectures[:1] for end, goals in _BY_CLASS if name.endswith(end)), ())
     if found == (CAUSAL,):
         used_otherwise = task is not None and task.stated and task.name not in _WRITE

@@ -12,7 +12,8 @@ from dxwatchd.core.readme import Section
 _ARXIV = re.compile(
     r"arxiv(?:\.org/(?:abs|pdf|html)/|[:.]\s?|\s+preprint\s+arxiv:)(\d{4}\.\d{4,5})(?!\d)|"
     r"(?:hf\.co|huggingface\.co)/papers/(\d{4}\.\d{4,5})(?!\d)|"
-    r"arxiv\.org/(?:abs|pdf)/([a-z-]{2,12}(?:\.[A-Z]{2})?/\d{7})(?!\d)",
+    r"arxiv\.org/(?:abs|pdf)/([a-z-]{2,12}(?:\.[A-Z]{2})?/\d{7})(?!\d)|"
+    r"\beprint\s{0,8}=\s{0,8}[{\"](\d{4}\.\d{4,5})(?:v\d{1,2})?[}\"]",
     re.IGNORECASE,
 )
 _DOI = re.compile(
@@ -59,7 +60,7 @@ def references(
 def _addresses(words: str) -> Iterator[str]:
     """The papers in some words, in the order in which they stand there."""
     named = [
-        (match.start(), f"https://arxiv.org/abs/{match[1] or match[2] or match[3]}")
+        (match.start(), f"https://arxiv.org/abs/{match[1] or match[2] or match[3] or match[4]}")
         for match in _ARXIV.finditer(words)
     ]
     for match in _DOI.finditer(words):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dxwatchd.core.model import ModelFolder
+from dxwatchd.core.model import Layout, ModelFolder
 from dxwatchd.core.pickles import PickleContent
 from dxwatchd.core.readme import Section
 
@@ -45,6 +45,8 @@ _DOCUMENTS = (
     "open_clip_config.json",
 )
 _OF_COMPONENTS = ("config.json", *SENTENCE_CONFIGS)
+OF_MODULES = ("config.json", "tokenizer_config.json", "special_tokens_map.json")
+"""What a module of sentence-transformers has beside it that other models have at the top."""
 _VOICE = ".onnx.json"
 """The end of the name of a Piper voice's config."""
 _TEXTS = ("chat_template.jinja",)
@@ -125,7 +127,9 @@ class Identity:
 
 def wanted_documents(model: ModelFolder) -> tuple[str, ...]:
     """The JSON files of the folder that a card is made from, relative to it, in order."""
-    names = (*_DOCUMENTS, *(f"{part}/{name}" for part in model.components for name in _OF_COMPONENTS))
+    modules = OF_MODULES if model.layout is Layout.SENTENCE_TRANSFORMERS else ()
+    inner = (*_OF_COMPONENTS, *modules)
+    names = (*_DOCUMENTS, *(f"{part}/{name}" for part in model.components for name in inner))
     present = {file.name for file in model.files}
     voices = sorted(name for name in present if name.endswith(_VOICE) and "/" not in name)[:1]
     return tuple(name for name in dict.fromkeys((*names, *voices)) if name in present)

@@ -17,7 +17,7 @@ from dxwatchd.card.parts import Architecture
 from dxwatchd.card.pipeline_tasks import pipeline_task
 from dxwatchd.card.sources import CardInputs
 from dxwatchd.card.task_names import TASKS
-from dxwatchd.card.values import at, mapping, only, text
+from dxwatchd.card.values import at, mapping, only, text, texts
 from dxwatchd.core.filenames import README
 from dxwatchd.core.model import Layout
 
@@ -69,12 +69,16 @@ def class_task(name: str) -> str | None:
 def main_task(inputs: CardInputs, shape: Architecture, tags: Sequence[str], *, vision: bool) -> Task | None:
     """What the README states, else the first that tells one: format, pipeline, class, auto_map, a single tag.
 
+    ModelScope's READMEs have a list, `tasks`, in place of `pipeline_tag`; most of its names are the Hub's.
     tags: those of README or GGUF header; vision: whether the model takes images, which makes a writer of text
     one that looks as well.
     """
     stated = only(inputs.front_matter.get("pipeline_tag"))
     if stated:
         return Task(stated, f"{README}#pipeline_tag", stated=True)
+    listed = texts(inputs.front_matter.get("tasks"))
+    if len(listed) == 1 and listed[0] in TASKS:
+        return Task(listed[0], f"{README}#tasks", stated=True)
     found = format_task(inputs) or _pipeline(inputs, shape)
     found = found or _by_config(inputs.documents, shape, vision=vision)
     named = [tag for tag in dict.fromkeys(tags) if tag in TASKS]
@@ -84,17 +88,21 @@ def main_task(inputs: CardInputs, shape: Architecture, tags: Sequence[str], *, v
 
 
 def all_tasks(
-    main: Task | None, tags: Sequence[str], index: object
+    main: Task | None, tags: Sequence[str], front: Mapping[str, object]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The main task, then those among the tags and the evaluation results; and the sources of all of them.
+    """The main task, then those listed, those among the tags and the evaluation results; and all sources.
 
-    tags: those of README or GGUF header, whose source is "tags"; index: `model-index` of the front matter.
+    tags: those of README or GGUF header, whose source is "tags"; front: the front matter.
     """
-    tagged = [tag for tag in tags if tag in TASKS]
-    results = _result_tasks(index)
-    found = tuple(dict.fromkeys(([main.name] if main else []) + tagged + results))
+    places = (
+        (f"{README}#tasks", [task for task in texts(front.get("tasks")) if task in TASKS]),
+        ("tags", [tag for tag in tags if tag in TASKS]),
+        (f"{README}#model-index", _result_tasks(front.get("model-index"))),
+    )
+    named = [main.name] if main else []
+    found = tuple(dict.fromkeys((*named, *(task for _, listed in places for task in listed))))
     sources = [main.source] if main else []
-    sources += [name for name, listed in (("tags", tagged), (f"{README}#model-index", results)) if listed]
+    sources += [name for name, listed in places if listed]
     return found, tuple(dict.fromkeys(sources))
 
 

@@ -93,10 +93,18 @@ def _token(documents: Mapping[str, object], key: str, notes: Notes) -> str | Non
         stated = [
             (source, token) for source, token in stated if source.startswith(CONFIG)
         ]  # null is an answer
+    if not stated and CONFIG not in documents:
+        stated = _of_ctranslate2(documents, key)
     if not stated:
         return None
     notes.source(f"tokenizer.{key}", stated[0][0])
     return stated[0][1]
+
+
+def _of_ctranslate2(documents: Mapping[str, object], key: str) -> list[tuple[str, str]]:
+    """CTranslate2 keeps the tokens that it needs as texts in its config.json."""
+    token = _content(at(documents.get("config.json"), key))
+    return [(f"config.json#/{key}", token)] if token else []
 
 
 def _further(documents: Mapping[str, object], notes: Notes) -> tuple[str, ...]:

@@ -30,7 +30,10 @@ Source: https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
 _WORDS = frozenset({"latest", "index", "default", "none", "null"})
 """Tags that registries give a meaning, and our own index."""
 
-_PRECISION = r"(fp?|float|bf|bfloat)(8|16|32)|u?int[48]|(16|[2-8])[-_]?bit|i?q[1-8]_([0-9]|k)(_[sml]|_xs)?|w[48]a(8|16)"
+_PRECISION = (
+    r"(fp?|float|bf|bfloat)(8|16|32)|u?int[48]|(16|[2-8])[-_]?bit|"
+    r"i?q[1-8]_([0-9]|k)(_[sml]|_xs)?|w[48]a(8|16)"
+)
 _FORMAT = (
     r"awq|gptq|exl[23]|gguf|ggml|mlx|onnx|openvino|ov|ct2|ctranslate2|tensorrt|trt|engines?|safetensors|hf|"
     r"pytorch|pt|tensorflow|tf|keras|flax|jax|transformers|diffusers"

@@ -115,6 +115,12 @@ def test_limitations_are_cut_behind_a_word() -> None:
         ("- **Developed by:** [More Information Needed]", (), None),
         ("- **Developed by:** OpenAI, see [paper](x) and [repo](y) for the list", (), None),
         ("It was developed by: nobody.", (), None),
+        ("- **Developed by:** [Your Name]\n- **Developed by:** <name>\n**Developed by:** {{ x }}", (), None),
+        ("# M\n**Model Developers** Meta", ("Meta",), "README.md#Authors"),
+        ("# M\n- **Model developer**: Meta", ("Meta",), "README.md#Authors"),
+        ("# M\n## Description\n**Authors:** Google", ("Google",), "README.md#Authors"),
+        ("# M\n# A\n# B\n# Citation\n**Authors:** Somebody Else", (), None),
+        ("# M\nAuthors: of this and that", (), None),
         ("```bibtex\n@article{a, author={Somebody Else}}\n```", (), None),
         ("- **Shared by:** Somebody", (), None),
     ],
@@ -195,6 +201,12 @@ def test_training_objectives(readme: str, documents: dict[str, object], objectiv
         ),
         ("https://doi.org/10.18653/v1/d15-1075).", ("https://doi.org/10.18653/v1/d15-1075",)),
         ("journal={CoRR}, volume={abs/1810.04805}", ()),
+        (
+            "```\n@misc{a, eprint={2310.06825}, archivePrefix={arXiv}}\n```",
+            ("https://arxiv.org/abs/2310.06825",),
+        ),
+        ('eprint = "2310.06825v2"', ("https://arxiv.org/abs/2310.06825",)),
+        ("eprint={https://x.org/12.3}", ()),
         ("https://aclanthology.org/2021.acl-long.330.pdf", ("https://aclanthology.org/2021.acl-long.330",)),
         ("emissions as in [Lacoste et al.](https://arxiv.org/abs/1910.09700)", ()),
         ("---\ntags: ['arxiv:1910.09700', x]\n---\n", ("https://arxiv.org/abs/1910.09700",)),
@@ -360,3 +372,12 @@ def test_long_lists_are_whole() -> None:
     named = [f"d{at}" for at in range(520)]
     card = card_of(f"---\ndatasets: {named}\ntags: {named}\n---\n")
     assert card.datasets == card.tags == tuple(named)
+
+
+def test_timm_keeps_the_licence_with_the_weights_settings() -> None:
+    """It counts where the README has none."""
+    documents = {"config.json": {"architecture": "vit", "pretrained_cfg": {"license": "apache-2.0"}}}
+    card = card_of("# M", documents)
+    assert (card.license, card.sources["license"]) == ("apache-2.0", "config.json#/pretrained_cfg/license")
+    assert card_of("---\nlicense: mit\n---\n", documents).license == "mit"
+    assert card_of("", {"config.json": {"pretrained_cfg": {"license": ""}}}).license is None

@@ -177,6 +177,8 @@ def test_tasks(cards: dict[str, Card]) -> None:
 
 
 _AUTHORS = {
+    "llama2-7b-hf": ("Meta",),
+    "medgemma-27b-it": ("Google",),
     "atom-7b-bin": ("FlagAlphaAI",),
     "bloom-176b-lfs": ("BigScience",),
     "distilroberta-base": ("Victor Sanh, Lysandre Debut, Julien Chaumond, Thomas Wolf (Hugging Face)",),

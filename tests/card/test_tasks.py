@@ -134,6 +134,9 @@ def test_the_table_is_what_the_endings_do_not_tell() -> None:
         ("DDPMPipeline", "unconditional-image-generation"),
         ("StableCascadeDecoderPipeline", None),
         ("MyOwnPipeline", None),
+        ("EasyAnimateInpaintPipeline", "image-to-video"),
+        ("StableDiffusionXLControlNetPipeline", "text-to-image"),
+        ("StableDiffusionImageVariationPipeline", "image-to-image"),
     ],
 )
 def test_task_of_a_pipeline(name: str, task: str | None) -> None:
@@ -187,6 +190,14 @@ _LM = {"architectures": ("LlamaForCausalLM",)}
             {"config": {"sentence_transformers": {"activation_fn": "torch.nn.Sigmoid"}}},
             "text-ranking",
             "config.json#/sentence_transformers/activation_fn",
+        ),
+        (
+            {
+                "layout": Layout.SENTENCE_TRANSFORMERS,
+                "documents": {"config_sentence_transformers.json": {"model_type": "SparseEncoder"}},
+            },
+            "feature-extraction",
+            "derived: config_sentence_transformers.json#/model_type",
         ),
         ({"layout": Layout.PIPER}, "text-to-speech", "layout"),
         (
@@ -272,10 +283,28 @@ def test_further_tasks() -> None:
     """Tags that are tasks and the tasks of evaluation results follow the main one; other words do not."""
     index = [{"results": [{"task": {"type": "token-classification"}}, {"task": {"type": "no task"}}, "x"]}, 3]
     main = Task("translation", "README.md#pipeline_tag", stated=True)
-    tasks, sources = all_tasks(main, ("pytorch", "translation", "summarization"), index)
+    tasks, sources = all_tasks(main, ("pytorch", "translation", "summarization"), {"model-index": index})
     assert tasks == ("translation", "summarization", "token-classification")
     assert sources == ("README.md#pipeline_tag", "tags", "README.md#model-index")
-    assert all_tasks(None, (), None) == ((), ())
+    assert all_tasks(None, (), {}) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("listed", "task", "tasks"),
+    [
+        (["text-generation"], "text-generation", ("text-generation",)),
+        ("text-generation", "text-generation", ("text-generation",)),
+        (["translation", "no task", "summarization"], None, ("translation", "summarization")),
+        (["auto-speech-recognition"], None, ()),
+    ],
+)
+def test_tasks_as_modelscope_lists_them(listed: object, task: str | None, tasks: tuple[str, ...]) -> None:
+    """One that the Hub has too is the model's; of several each is one; others are not guessed at."""
+    front = {"tasks": listed}
+    model = ModelFolder("a", Layout.TRANSFORMERS, Kind.MODEL, (), (), (), ())
+    main = main_task(CardInputs(model, front_matter=front), Architecture(), (), vision=False)
+    assert main == (Task(task, "README.md#tasks", stated=True) if task else None)
+    assert all_tasks(main, (), front) == (tasks, ("README.md#tasks",) if tasks else ())
 
 
 def test_every_task_has_types_that_exist() -> None:

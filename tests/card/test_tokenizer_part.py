@@ -55,6 +55,18 @@ def test_special_token(config: object, stated_map: object, token: str | None, so
     assert notes.sources.get("tokenizer.eos_token") == source
 
 
+def test_tokens_of_ctranslate2() -> None:
+    """They stand in its config.json, which nothing is taken from beside a tokenizer's own."""
+    documents: dict[str, object] = {
+        "config.json": {"bos_token": "<s>", "eos_token": "</s>", "unk_token": None}
+    }
+    notes = Notes()
+    part = tokenizer(documents, {}, notes)
+    assert (part.bos_token, part.eos_token, part.unk_token) == ("<s>", "</s>", None)
+    assert notes.sources["tokenizer.bos_token"] == "config.json#/bos_token"
+    assert tokenizer({**documents, "tokenizer_config.json": {}}, {}, Notes()).bos_token is None
+
+
 def test_two_files_that_differ_are_a_conflict() -> None:
     """Both statements are listed, the one that is taken first."""
     notes = Notes()
