@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dxwatchd.card.attention import attention
-from dxwatchd.card.class_defaults import FOLLOWS_HEADS, FOUR_TIMES_HIDDEN, config_class
+from dxwatchd.card.class_defaults import FOLLOWS_HEADS, config_class
 from dxwatchd.card.config_keys import (
     ALIASES,
     Path,
@@ -13,7 +13,6 @@ from dxwatchd.card.config_keys import (
     defaulted,
     find,
     is_mla,
-    levels,
     look_up,
     mentions,
     pointer,
@@ -23,6 +22,7 @@ from dxwatchd.card.config_keys import (
     text_part,
     text_type,
 )
+from dxwatchd.card.feed_forward import expert_size, intermediate_size
 from dxwatchd.card.layer_rules import MOST_LAYERS
 from dxwatchd.card.parts import Architecture, Moe
 from dxwatchd.card.per_layer import differing, global_head_dim
@@ -64,7 +64,7 @@ def architecture(config: object, notes: Notes, by_shape: Mapping[str, Reading] |
     if text_type(config) in _HEADS_OF_A_STATE:
         readings["num_attention_heads"] = None
     readings["num_hidden_layers"] = _blocks(config) or readings["num_hidden_layers"]
-    readings["intermediate_size"] = _intermediate_size(config, readings["hidden_size"])
+    readings["intermediate_size"] = intermediate_size(config, readings["hidden_size"])
     readings["num_key_value_heads"] = _key_value_heads(config, readings["num_attention_heads"], notes)
     readings["head_dim"] = _head_dim(config, readings, notes)
     for field, other in differing(config, readings).items():
@@ -92,26 +92,16 @@ def architecture(config: object, notes: Notes, by_shape: Mapping[str, Reading] |
 
 
 def _blocks(config: object) -> Reading | None:
-    """Funnel's layers: its `num_decoder_layers` are two beside those of all blocks."""
+    """Funnel's layers, whose `num_decoder_layers` are two beside those of all blocks; Nemotron-H's list."""
     path, part = text_part(config)
     listed = part.get("block_sizes")
     sizes = [integer(item, 1) for item in listed[:MOST_LAYERS]] if isinstance(listed, list) else []
     total = integer(sum(size for size in sizes if size), 1)
-    return (total, pointer(*path, "block_sizes")) if total and None not in sizes else None
-
-
-def _intermediate_size(config: object, hidden: Reading | None) -> Reading | None:
-    found = stated(config, "intermediate_size")
-    if found:
-        return found
-    for path, part in levels(config):
-        sides = (integer(part.get("encoder_ffn_dim"), 1), integer(part.get("decoder_ffn_dim"), 1))
-        if sides[0] is not None and sides[0] == sides[1]:
-            return sides[0], pointer(*path, "encoder_ffn_dim")
-    known = text_class(config)
-    if known and hidden and known.rules.get("intermediate_size") == FOUR_TIMES_HIDDEN:
-        return 4 * hidden[0], f"derived: 4 * hidden_size, as transformers {known.name}"
-    return defaulted(config, "intermediate_size")
+    if total and None not in sizes:
+        return total, pointer(*path, "block_sizes")
+    words = part.get("layers_block_type")
+    counted = isinstance(words, list) and bool(words) and not stated(config, "num_hidden_layers")
+    return (len(words), pointer(*path, "layers_block_type")) if counted and isinstance(words, list) else None
 
 
 def _key_value_heads(config: object, heads: Reading | None, notes: Notes) -> Reading | None:
@@ -220,11 +210,12 @@ def _tied(config: object, notes: Notes) -> bool | None:
     if path and text(at(config, "model_type")) not in _DUAL_ENCODERS:
         places.append((path, part))
     for way, place in places:
-        value = boolean(at(place, "tie_word_embeddings"))
-        if value is not None:
-            notes.source("architecture.tie_word_embeddings", pointer(*way, "tie_word_embeddings"))
-            return value
-    known = config_class(text(at(config, "model_type")))
+        for key in ("tie_word_embeddings", "weight_tying", "share_input_output_layers"):
+            value = boolean(at(place, key))
+            if value is not None:
+                notes.source("architecture.tie_word_embeddings", pointer(*way, key))
+                return value
+    known = config_class(text(at(config, "model_type"))) if path else text_class(config)
     default = boolean(known.defaults.get("tie_word_embeddings")) if known else None
     if known and default is not None:
         notes.source("architecture.tie_word_embeddings", known.source)
@@ -236,8 +227,9 @@ def _moe(config: object, notes: Notes) -> Moe | None:
     experts = (stated if sometimes else look_up)(config, "num_experts", 2)
     if experts is None:
         return None
-    fields = ("num_experts_per_tok", "num_shared_experts", "moe_intermediate_size")
+    fields = ("num_experts_per_tok", "num_shared_experts")
     readings = {field: look_up(config, field) for field in fields} | {"num_experts": experts}
+    readings["moe_intermediate_size"] = expert_size(config)
     for field, other in differing(config, readings).items():
         notes.warn(f"{field} differs by layer: {other} in some, as per_layer_config states")
         readings[field] = None

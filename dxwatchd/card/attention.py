@@ -54,7 +54,7 @@ def _kind(config: object, values: Mapping[str, int | None], notes: Notes) -> str
 
 def _window(config: object, notes: Notes) -> int | None:
     used = find(config, "use_sliding_window")
-    found = positive(config, "sliding_window")
+    found = positive(config, "sliding_window", "attention_window_size")
     if (used and used[0] is False) or found is None:
         return None
     if differing(config, {"sliding_window": found}):
@@ -85,7 +85,7 @@ def _layer_types(
     if isinstance(listed, list) and 0 < len(listed) <= MOST_LAYERS and all(text(one, 40) for one in listed):
         notes.source("architecture.attention.layer_types", pointer(*path, key))
         return tuple(text(one, 40) or "" for one in listed), found[0] if found else ()
-    if found is None or set(found[0]) == {LayerType.FULL}:
+    if found is None or set(found[0]) <= {LayerType.FULL, LayerType.NONE}:
         return (), found[0] if found else ()
     notes.source("architecture.attention.layer_types", found[1])
     pattern = find(config, "hybrid_override_pattern")

@@ -39,6 +39,7 @@ from dxwatchd.card.schema import Availability, Card, Change
 from dxwatchd.card.sentence_transformers import sentence_transformers
 from dxwatchd.card.shapes import embedding_sizes, note_conflicts
 from dxwatchd.card.sources import CardInputs, Identity
+from dxwatchd.card.tied_by_weights import settled
 from dxwatchd.card.tokenizer import tokenizer
 from dxwatchd.card.values import Notes, clean, encodable, mapping
 from dxwatchd.core.model import Kind, Layout, ModelFolder
@@ -194,6 +195,7 @@ def _of_configs(inputs: CardInputs, sentences: SentenceTransformers | None, note
         shape = pipeline_architecture(documents, notes)
     else:
         shape = architecture(config, notes, by_shape if mapping(config) else {})
+        shape = settled(config, shape, inputs.tensors, notes)
     note_conflicts(shape, by_shape, notes)
     words = tokenizer(documents, inputs.texts, notes, [listed.name for listed in model.files])
     max_seq_length = sentences.max_seq_length if sentences else None

@@ -24,7 +24,7 @@ TEXT_PARTS: tuple[Path, ...] = (
 """Where configs of several parts keep their language model, in the order in which they are asked."""
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    "hidden_size": ("hidden_size", "n_embd", "n_embed", "d_model", "dim"),
+    "hidden_size": ("hidden_size", "n_embd", "n_embed", "d_model", "dim", "model_dim"),
     "intermediate_size": (
         "intermediate_size",
         "n_inner",
@@ -32,6 +32,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "ffn_dim",
         "ffn_hidden_size",
         "inner_hidden_size",
+        "ff_intermediate_size",
         "ffn_config/ffn_hidden_size",
     ),
     "num_hidden_layers": (
@@ -43,6 +44,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "num_encoder_layers",
         "num_decoder_layers",
         "decoder_layers",
+        "num_transformer_layers",
     ),
     "num_attention_heads": (
         "num_attention_heads",
@@ -63,7 +65,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "num_multi_query_heads",
         "num_query_groups",
     ),
-    "head_dim": ("head_dim", "d_kv", "kv_channels"),
+    "head_dim": ("head_dim", "d_kv", "kv_channels", "attention_head_dim"),
     "vocab_size": ("vocab_size", "padded_vocab_size"),
     "num_experts": (
         "num_local_experts",
@@ -80,12 +82,22 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "moe_topk",
         "moe_k",
         "top_k_experts",
+        "num_selected_experts",
         "ffn_config/moe_top_k",
     ),
-    "num_shared_experts": ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"),
+    "num_shared_experts": (
+        "n_shared_experts",
+        "num_shared_experts",
+        "num_shared_expert",
+        "moe_num_shared_experts",
+    ),
     "moe_intermediate_size": ("moe_intermediate_size", "expert_ffn_hidden_size"),
 }
 """The names that configs use for one thing, first the one that prevails; "/" leads into an object."""
+_BY_LAYER = frozenset(
+    {"intermediate_size", "num_experts", "num_experts_per_tok", "num_shared_experts", "moe_intermediate_size"}
+)
+"""Fields that some configs give as a list with a number for each layer (Gemma-3n, Hunyuan-A13B)."""
 
 
 def text_part(config: object) -> tuple[Path, Mapping[str, object]]:
@@ -118,6 +130,8 @@ def levels(config: object) -> Iterator[tuple[Path, Mapping[str, object]]]:
 def text_class(config: object) -> ConfigClass | None:
     """The class of the text part in transformers: by its model type, else by what its parent gives it."""
     path, part = text_part(config)
+    if part.get("model_type") == "glm" and "block_position_encoding" in part:
+        return None  # GLM-10B of 2022, whose own code has the name that transformers gave to GLM-4
     return config_class(text(part.get("model_type"), 64) or _given_type(config, path))
 
 
@@ -141,10 +155,20 @@ def stated(config: object, field: str, least: int = 1) -> Reading | None:
     for path, part in levels(config):
         for alias in names(config, field):
             way = tuple(alias.split("/"))
-            value = integer(at(part, *way), least)
+            found = at(part, *way)
+            value = integer(_for_each_layer(config, found) if field in _BY_LAYER else found, least)
             if value is not None:
                 return value, pointer(*path, *way)
     return None
+
+
+def _for_each_layer(config: object, value: object) -> object:
+    """A list that gives it for each layer as its one item, None where layers differ; else `value` itself."""
+    if not isinstance(value, list):
+        return value
+    layers = stated(config, "num_hidden_layers")
+    alike = layers is not None and len(value) == layers[0] and all(item == value[0] for item in value)
+    return value[0] if alike else None
 
 
 def names(config: object, field: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dxwatchd.card.config_keys import levels, mentions, pointer, text_class, text_part
+from dxwatchd.card.context_extensions import extension
 from dxwatchd.card.parts import Context
 from dxwatchd.card.values import INTEGER_LIMIT, Notes, at, integer, mapping, number, text
 
@@ -17,6 +18,8 @@ CANDIDATES = (
     "model_max_length",
     "max_target_positions",
     "max_sequence_length",
+    "max_context_length",
+    "max_encoder_position_embeddings",
 )
 """Keys of config.json that state the context, first the one that prevails."""
 
@@ -41,9 +44,15 @@ def declared_context(config: object) -> tuple[int, str] | None:
             if value is not None and value < UNSET:
                 return value, pointer(*path, key)
     known = text_class(config)
-    if known is None or mentions(config, *CANDIDATES):
+    if known is None:
         return None
-    for key in CANDIDATES:
+    own = known.names.get("max_position_embeddings", "")
+    value = integer(text_part(config)[1].get(own), 1)
+    if value is not None:
+        return value, pointer(*text_part(config)[0], own)
+    if mentions(config, *CANDIDATES, own):
+        return None
+    for key in (*CANDIDATES, own):
         value = integer(known.defaults.get(key), 1)
         if value is not None:
             return value, known.source
@@ -81,6 +90,10 @@ def context(config: object, tokenizer_limit: int | None, max_seq_length: int | N
     declared, source = found
     original = _original(config)
     native, effective, rule, scaled = _scaled(config, declared, original[0] if original else None)
+    own = extension(config, declared)
+    if own:
+        original, effective, rule, scaled = own
+        native = own.native[0]
     shifted = _shifted(config, effective)
     if shifted != effective:
         effective, rule = shifted, "declared, less the positions up to the padding token's"

@@ -14,29 +14,41 @@ _ENCODERS = frozenset({
     "deberta", "deberta-v2", "deit", "dinov2", "distilbert", "dpr", "electra", "ernie", "esm",
     "eurobert", "flaubert", "funnel", "groupvit", "hubert", "ibert", "layoutlm", "layoutlmv2",
     "layoutlmv3", "longformer", "luke", "markuplm", "megatron-bert", "mobilebert", "modernbert",
-    "mpnet", "nomic_bert", "nystromformer", "owlv2", "owlvit", "rembert", "resnet", "roberta",
+    "llama_bidirec", "mpnet", "new", "nomic_bert", "nvembed", "nystromformer", "owlv2", "owlvit",
+    "rembert", "resnet", "roberta",
     "roberta-prelayernorm", "roformer", "sam", "segformer", "siglip", "siglip2", "splinter",
     "squeezebert", "swin", "swinv2", "tapas", "vit", "vit_mae", "wav2vec2", "wav2vec2-bert",
     "wavlm", "xclip", "xlm-roberta", "xlm-roberta-xl", "xmod", "yolos", "yoso",
 })
 # fmt: on
-"""Model types of transformers that read everything at once."""
+"""Model types that read everything at once: of transformers, and the publishers' own of embedding models."""
 
 _ENDINGS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForImageTextToText")
-_ALSO = ("Qwen", "Mistral", "Mixtral", "Llama", "Gemma", "ChatGLM", "Phi", "Falcon", "Bloom", "GPT", "Cohere")
-"""Beginnings of the names of bare decoders ("MistralModel"), as embedding models have them."""
+_ALSO = (
+    *("Qwen", "Mistral", "Mixtral", "Llama", "Gemma", "ChatGLM", "Phi", "Falcon", "Bloom", "GPT", "Cohere"),
+    *("MiniCPMV", "MiniCPMO"),
+)
+"""Beginnings of the names of bare decoders ("MistralModel"), as embedding models are called, and two more."""
 
 
 def is_encoder(config: object, shape: Architecture) -> bool:
     """Whether it reads everything at once and remembers nothing."""
+    sees_ahead = find(config, "use_bidirectional_attention")
+    if sees_ahead and sees_ahead[0] in (True, "all"):  # EmbeddingGemma
+        return True
+    if shape.architectures and all(name.endswith("EncoderModel") for name in shape.architectures):
+        return True  # of T5 only that half
     decodes = find(config, "is_decoder")
     return shape.model_type in _ENCODERS and not (decodes and decodes[0] is True)
 
 
 def is_encoder_decoder(config: object) -> bool:
-    """Whether a decoder writes what an encoder has read."""
+    """Whether a decoder writes what an encoder has read, as the whole or its text part says.
+
+    Donut's decoder says that it is none itself.
+    """
     found = find(config, "is_encoder_decoder")
-    return found is not None and found[0] is True
+    return at(config, "is_encoder_decoder") is True or (found is not None and found[0] is True)
 
 
 def is_generative(config: object, shape: Architecture) -> bool:

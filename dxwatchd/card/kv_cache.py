@@ -14,6 +14,7 @@ from dxwatchd.card.layers import deci_groups, keeping, layer_types
 from dxwatchd.card.parts import Architecture, Context, KvCache, KvLayers, Quantization
 from dxwatchd.card.per_layer import own_sizes, with_sizes
 from dxwatchd.card.recurrent import recurrent_bytes
+from dxwatchd.card.remote_heads import heads_by_layer
 from dxwatchd.card.values import INTEGER_LIMIT, Notes, at, integer
 
 ITEMSIZES = {"float32": 4, "bfloat16": 2, "float16": 2, "float8_e4m3fn": 1}
@@ -45,14 +46,14 @@ def kv_cache(
         return _encoder_decoder(config, kept, notes)
     if not is_generative(config, shape):
         return KvCache()
-    if (blocks := deci_groups(config)) is not None:
-        return _deci(blocks, shape, kept, notes)
+    if (uneven := _uneven(config, shape, kept, notes)) is not None:
+        return uneven
     found = layer_types(config, shape.num_hidden_layers, length.effective)
     if found is None:
         notes.warn("the key-value cache is not computed: the config's kinds of layers are not known")
         return KvCache()
     types, source = found
-    groups = _groups(config, shape, keeping(config, types), ITEMSIZES[kept])
+    groups = _groups(config, shape, keeping(config, types), (ITEMSIZES[kept], ITEMSIZES.get(dtype or "", 0)))
     if groups is None:
         notes.warn("the key-value cache is not computed: the config does not tell the sizes of its layers")
         return KvCache()
@@ -83,16 +84,20 @@ def summed(groups: Iterable[KvLayers], dtype: str, source: str, notes: Notes) ->
 
 
 def _groups(
-    config: object, shape: Architecture, types: tuple[LayerType, ...], itemsize: int
+    config: object, shape: Architecture, types: tuple[LayerType, ...], itemsizes: tuple[int, int]
 ) -> list[KvLayers] | None:
-    """The layers by type, in the order of their first appearance; None where a size is not told."""
+    """The layers by type, in the order of their first appearance; None where a size is not told.
+
+    itemsizes: of an element that is kept for every token, and of one of a state of fixed size, which has the
+    model's own dtype even where a quantiser provides for a cache of 8 bits; 0 where that is not known.
+    """
     groups: list[KvLayers] = []
     own = own_sizes(config)
     alike = Counter((kind, own.get(number, ())) for number, kind in enumerate(types))
     for (kind, sizes), layers in alike.items():
         if kind in (LayerType.NONE, LayerType.CROSS):
             continue
-        group = _group(with_sizes(config, sizes), shape, types, kind, itemsize, layers)
+        group = _group(with_sizes(config, sizes), shape, types, kind, itemsizes, layers)
         if group is None or (kind is LayerType.FULL and "sliding_window" in dict(sizes)):
             return None
         groups.append(group)
@@ -104,14 +109,14 @@ def _group(
     shape: Architecture,
     types: tuple[LayerType, ...],
     kind: LayerType,
-    itemsize: int,
+    itemsizes: tuple[int, int],
     layers: int,
 ) -> KvLayers | None:
     """`layers` layers of one type and of the same sizes."""
-    token = _token_bytes(config, shape, types, kind, itemsize) if kind in _ATTENDING else 0
-    state = recurrent_bytes(config, kind, itemsize)
+    token = _token_bytes(config, shape, types, kind, itemsizes[0]) if kind in _ATTENDING else 0
+    state = recurrent_bytes(config, kind, itemsizes[1])
     limit = _limit(config, kind)
-    if token is None or state is None or limit == 0:
+    if token is None or state is None or limit == 0 or (state and not itemsizes[1]):
         return None
     constant = window_bytes(token, limit) if limit else 0
     growing = 0 if limit else token
@@ -142,23 +147,38 @@ def _token_bytes(
     return attention_bytes(*sizes, itemsize) if sizes else None
 
 
-def _deci(blocks: list[int | None], shape: Architecture, dtype: str, notes: Notes) -> KvCache:
-    """DeciLM: every layer has a number of key-value heads of its own."""
-    heads, width = shape.num_attention_heads, shape.head_dim
+def _uneven(config: object, shape: Architecture, dtype: str, notes: Notes) -> KvCache | None:
+    """Where every layer has its own number of key-value heads; None where the config has no such list."""
+    listed = heads_by_layer(config, shape.num_hidden_layers or 0)
+    if listed:
+        return _by_heads(*listed, shape.head_dim, dtype, notes)
+    blocks, heads = deci_groups(config), shape.num_attention_heads
+    if blocks is None:
+        return None
     groups = [group for group in blocks if group]
-    if heads is None or width is None or not groups or any(heads % group for group in groups):
+    if heads is None or not groups or any(heads % group for group in groups):
         return KvCache()
-    token = sum(attention_bytes(heads // group, width, width, ITEMSIZES[dtype]) for group in groups)
+    counts = tuple(heads // group for group in groups)
+    return _by_heads(counts, "config.json#/block_configs", shape.head_dim, dtype, notes)
+
+
+def _by_heads(counts: tuple[int, ...], source: str, width: int | None, dtype: str, notes: Notes) -> KvCache:
+    """Layers of full attention with different numbers of key-value heads, all of one width."""
+    if width is None:
+        return KvCache()
+    token = sum(attention_bytes(count, width, width, ITEMSIZES[dtype]) for count in counts)
     if token >= INTEGER_LIMIT:
         return KvCache()
-    listed = KvLayers(layer_type=LayerType.FULL.value, layers=len(groups), bytes_per_token=token)
-    return summed((listed,), dtype, "derived: config.json#/block_configs", notes)
+    listed = KvLayers(layer_type=LayerType.FULL.value, layers=len(counts), bytes_per_token=token)
+    return summed((listed,), dtype, f"derived: {source}", notes)
 
 
 def _encoder_decoder(config: object, dtype: str, notes: Notes) -> KvCache:
     """A decoder keeps its own tokens, and besides those of the encoder's output, for cross-attention."""
-    layers = whole(config, "decoder_layers", "num_decoder_layers", "num_layers", "num_hidden_layers")
-    heads = whole(config, "decoder_attention_heads", "num_heads", "num_attention_heads")
+    layers = whole(
+        config, "decoder_layers", "num_decoder_layers", "num_layers", "num_hidden_layers", "n_layer"
+    )
+    heads = whole(config, "decoder_attention_heads", "num_heads", "num_attention_heads", "n_head")
     hidden = look_up(config, "hidden_size")
     width = whole(config, "d_kv")
     if width is None and hidden and heads and hidden[0] % heads == 0:

@@ -67,3 +67,19 @@ def gated_delta_bytes(
 def short_conv_bytes(width: int, conv: int, itemsize: int) -> int:
     """One layer of gated short convolution (LFM2): d * L_cache."""
     return width * conv * itemsize
+
+
+def lightning_bytes(heads: int, head_dim: int, itemsize: int) -> int:
+    """One layer of lightning attention (MiniMax-01): n_h * d * d.
+
+    Source: Li et al. 2025 (arXiv:2501.08313); the shape is that of transformers' cache for it.
+    """
+    return heads * head_dim * head_dim * itemsize
+
+
+def gated_recurrence_bytes(width: int, conv: int, itemsize: int, state_itemsize: int) -> int:
+    """One recurrent block of Griffin (RecurrentGemma): d_rnn * (d_conv - 1) for the convolution, and d_rnn.
+
+    Source: De et al. 2024 (arXiv:2402.19427); the shapes are those of transformers' RecurrentGemma.
+    """
+    return width * (conv - 1) * itemsize + width * state_itemsize

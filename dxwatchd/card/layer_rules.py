@@ -35,6 +35,7 @@ _WORDS: Mapping[str, LayerType] = {
     "attention": LayerType.FULL,
     "global": LayerType.FULL,
     "indexed_attention": LayerType.FULL,  # it looks at few tokens, and keeps all
+    "deepseek_sparse_attention": LayerType.FULL,  # the same
     "local": LayerType.SLIDING,
     "mlp": LayerType.NONE,
     "moe": LayerType.NONE,
@@ -61,6 +62,7 @@ _ALL_SLIDING = frozenset(
         "phi3small",
         "phimoe",
         "phi4_multimodal",
+        "phi4mm",
     }
 )
 """Model types in which a stated window is that of every layer."""
@@ -68,7 +70,7 @@ _ALL_SLIDING = frozenset(
 
 def window(config: object) -> Reading | None:
     """The tokens that a sliding layer looks back to, with the source."""
-    return positive(config, "sliding_window", "sliding_window_size")
+    return positive(config, "sliding_window", "sliding_window_size", "attention_window_size")
 
 
 def _stated_list(config: object, layers: int) -> Layers | None:
@@ -128,7 +130,8 @@ def _every(config: object, layers: int) -> Layers | None:
             return _read([found[0][index % len(found[0])] for index in range(layers)], letters), found[1]
         step = integer(found[0], 1)
         if step:
-            types = (LayerType.FULL if (index + 1) % step == 0 else other for index in range(layers))
+            shift = 0 if key == "global_attn_every_n_layers" else 1  # ModernBERT's first layer is one of them
+            types = (LayerType.FULL if (index + shift) % step == 0 else other for index in range(layers))
             return tuple(types), found[1]
     return None
 

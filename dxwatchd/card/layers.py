@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dxwatchd.card.config_keys import find, text_part, whole
 from dxwatchd.card.layer_rules import MOST_LAYERS, RULES, Layers, LayerType, window
+from dxwatchd.card.remote_layer_rules import REMOTE_RULES
 from dxwatchd.card.values import integer, mapping
 
 _TWO_ATTENTIONS = ("longcat_flash",)
@@ -18,7 +19,7 @@ def layer_types(config: object, layers: int, context: int | None) -> Layers | No
     """
     if not 1 <= layers <= MOST_LAYERS:
         return None
-    for rule in RULES:
+    for rule in (*REMOTE_RULES, *RULES):
         found = rule(config, layers)
         if found is not None:
             types, source = found

@@ -8,13 +8,17 @@ from typing import TypeVar
 from dxwatchd.card.config_keys import TEXT_PARTS
 from dxwatchd.card.logical_weights import Bits
 from dxwatchd.card.parts import Quantization
+from dxwatchd.card.quantizer_words import kv_cache_words, weight_words
 from dxwatchd.card.values import Notes, at, boolean, integer, mapping, text
 
 Documents = Mapping[str, object]
 T = TypeVar("T")
 
 _BITS_OF_TYPE = {"fp8": 8, "mxfp4": 4, "nvfp4": 4, "fbgemm_fp8": 8, "mxfp8": 8}
-_BITS_OF_ALGORITHM = {"FP8": 8, "FP8_PB_WO": 8, "FP8_PER_CHANNEL_PER_TOKEN": 8, "NVFP4": 4, "W4A16_AWQ": 4}
+_BITS_OF_ALGORITHM = {
+    **dict.fromkeys(("FP8", "FP8_PB_WO", "FP8_PER_CHANNEL_PER_TOKEN", "W8A8_SQ_PER_CHANNEL", "MXFP8"), 8),
+    **dict.fromkeys(("NVFP4", "NVFP4_AWQ", "W4A16_AWQ", "W4A8_AWQ", "W4A8_MXFP4_FP8", "INT4_AWQ"), 4),
+}
 
 GGUF_FILE_TYPES: Mapping[int, str] = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S",
@@ -57,14 +61,16 @@ def quantization(documents: Documents, notes: Notes) -> Quantization | None:
         return None
     source, stated, implied = statement
     method = text(stated.get("quant_method")) or implied
+    if method is None and text(at(stated, "producer", "name")) == "modelopt":
+        method = "modelopt"
     if method is None and (stated.get("load_in_4bit") is True or stated.get("load_in_8bit") is True):
         method = "bitsandbytes"
     notes.source("quantization", source)
     algorithm = text(stated.get("quant_algo"))
-    nested = _group_weights(stated)
+    nested = weight_words(stated, method)
     return Quantization(
         quant_method=method,
-        quant_type=_type(stated, algorithm),
+        quant_type=_type(stated, algorithm) or text(nested.get("name")),
         bits=_bits(stated, method, algorithm, nested),
         group_size=_first(_signed(stated.get("group_size")), _signed(stated.get("q_group_size")),
                           _signed(nested.get("group_size"))),
@@ -72,7 +78,7 @@ def quantization(documents: Documents, notes: Notes) -> Quantization | None:
         desc_act=boolean(stated.get("desc_act")),
         sym=_first(boolean(stated.get("sym")), boolean(nested.get("symmetric"))),
         zero_point=boolean(stated.get("zero_point")),
-        kv_cache_quant=text(stated.get("kv_cache_quant_algo")),
+        kv_cache_quant=kv_cache_words(stated, method),
     )  # fmt: skip
 
 
@@ -128,17 +134,6 @@ def _type(stated: Mapping[str, object], algorithm: str | None) -> str | None:
     if stated.get("load_in_4bit") is True:
         return text(stated.get("bnb_4bit_quant_type"))
     return algorithm or text(stated.get("fmt")) or text(stated.get("format"))
-
-
-def _group_weights(stated: Mapping[str, object]) -> Mapping[str, object]:
-    """`weights` of compressed-tensors' and ModelOpt's config groups, where all groups say the same."""
-    groups = list(mapping(stated.get("config_groups")).values())[:64]
-    weights = [mapping(at(group, "weights")) for group in groups]
-    if not weights:
-        return {}
-    keys = ("num_bits", "group_size", "symmetric")
-    same = {key for key in keys if all(each.get(key) == weights[0].get(key) for each in weights)}
-    return {key: weights[0].get(key) for key in same}
 
 
 def _block(value: object) -> tuple[int, ...]:

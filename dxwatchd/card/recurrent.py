@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dxwatchd.card.config_keys import find, look_up, text_part, text_type, whole
-from dxwatchd.card.kv_sizes import gated_delta_bytes, mamba2_bytes, mamba_bytes, short_conv_bytes
+from dxwatchd.card.kv_sizes import (
+    gated_delta_bytes,
+    gated_recurrence_bytes,
+    lightning_bytes,
+    mamba2_bytes,
+    mamba_bytes,
+    short_conv_bytes,
+)
 from dxwatchd.card.layer_rules import LayerType
-from dxwatchd.card.values import integer
+from dxwatchd.card.values import integer, mapping
 
 _STATE_ITEMSIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _MAMBA_1 = frozenset({"mamba", "falcon_mamba", "jamba"})
@@ -22,7 +29,7 @@ def recurrent_bytes(config: object, kind: LayerType, itemsize: int) -> int | Non
     if kind in (LayerType.MAMBA, LayerType.HYBRID):
         return _mamba(config, itemsize)
     if kind is LayerType.LINEAR:
-        return _gated_delta(config, itemsize)
+        return _linear(config, itemsize)
     if kind is LayerType.CONV:
         hidden, cached = look_up(config, "hidden_size"), whole(config, "conv_L_cache")
         return short_conv_bytes(hidden[0], cached, itemsize) if hidden and cached else None
@@ -57,6 +64,26 @@ def _inner(config: object, kind: str | None) -> int | None:
     if kind in ("mamba", "falcon_mamba") and integer(stated, 1):
         return integer(stated, 1)
     return hidden[0] * expand if hidden and expand else None
+
+
+def _linear(config: object, itemsize: int) -> int | None:
+    """By the keys that tell the kinds of linear attention apart."""
+    kind = text_type(config) or ""
+    if kind == "recurrent_gemma":
+        width, conv = whole(config, "lru_width", "hidden_size"), whole(config, "conv1d_width")
+        return gated_recurrence_bytes(width, conv, itemsize, 4) if width and conv else None
+    if kind.startswith("minimax"):
+        heads, head_dim = look_up(config, "num_attention_heads"), look_up(config, "head_dim")
+        return lightning_bytes(heads[0], head_dim[0], itemsize) if heads and head_dim else None
+    if listed := mapping(
+        text_part(config)[1].get("linear_attn_config")
+    ):  # Kimi-Linear: all of its heads alike
+        keys = ("num_heads", "head_dim", "short_conv_kernel_size")
+        count, size, conv = (integer(listed.get(key), 1) for key in keys)
+        if not (count and size and conv):
+            return None
+        return gated_delta_bytes(count, count, size, size, conv, itemsize, _state_itemsize(config))
+    return _gated_delta(config, itemsize)
 
 
 def _gated_delta(config: object, itemsize: int) -> int | None:

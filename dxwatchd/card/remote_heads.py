@@ -23,14 +23,14 @@ _MULTI_HEAD = frozenset(
             "new",
             "mixformer-sequential",
         ),
-        *("phi-msft", "florence2_language"),
+        *("phi-msft", "florence2_language", "glm"),
     }
 )
 """Model types whose modelling code knows of no shared heads, or only where a key for them says so.
 
 Source: the publishers' modeling files: Qwen-7B (`QWenAttention`), Baichuan-13B (`W_pack` is three times as
 wide as the layer), internlm-7b, XVERSE-7B, telechat-7B, jais-13b, moss-moon-003, gte-multilingual-base
-(`NewAttention`), phi-1_5 (`MixFormer`), Florence-2 (BART's).
+(`NewAttention`), phi-1_5 (`MixFormer`), Florence-2 (BART's), GLM-10B.
 """
 
 
@@ -65,6 +65,17 @@ def heads_of_remote_code(config: object, heads: Reading | None) -> Reading | Non
         return heads[0], "derived: num_attention_heads, as the first ChatGLM has no groups of heads"
     if kind in _MULTI_HEAD and not _states(part):
         return heads[0], f"derived: num_attention_heads, as {kind} shares none"
+    return None
+
+
+def heads_by_layer(config: object, layers: int) -> tuple[tuple[int, ...], str] | None:
+    """A number of key-value heads for each layer: DeciLM-7B's and OpenELM's lists, with their source."""
+    path, part = text_part(config)
+    for key in ("num_key_value_heads_per_layer", "num_kv_heads"):
+        listed = part.get(key)
+        if isinstance(listed, list) and len(listed) == layers:
+            numbers = tuple(number for item in listed if (number := integer(item, 1)))
+            return (numbers, pointer(*path, key)) if len(numbers) == layers else None
     return None
 
 
