@@ -106,7 +106,8 @@ def _intermediate_size(config: object, hidden: Reading | None) -> Reading | None
             return sides[0], pointer(*path, "encoder_ffn_dim")
     known = text_class(config)
     if known and hidden and known.rules.get("intermediate_size") == FOUR_TIMES_HIDDEN:
-        return 4 * hidden[0], f"derived: 4 * hidden_size, as transformers {known.name}"
+        width = integer(4 * hidden[0], 1)
+        return None if width is None else (width, f"derived: 4 * hidden_size, as transformers {known.name}")
     return defaulted(config, "intermediate_size")
 
 

@@ -114,4 +114,4 @@ def _pooling(config: object) -> tuple[str | None, int | None]:
         modes = [mode for item in listed[: len(_MODES)] if (mode := text(item))]
     if not modes:
         return None, None
-    return "+".join(modes), width and width * len(modes)
+    return "+".join(modes), integer((width or 0) * len(modes), 1)

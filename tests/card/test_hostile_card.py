@@ -32,3 +32,17 @@ def test_a_pattern_of_layers_that_is_none(key: str, pattern: str) -> None:
     """An empty word for the layers tells nothing, and one of another length than the layers is not read."""
     card = card_of({"config.json": {"num_hidden_layers": 4, "hidden_size": 8, key: pattern}})
     assert len(card.architecture.attention.layer_types) <= 4
+
+
+def test_a_size_that_only_arithmetic_makes_too_large() -> None:
+    """What is derived from sizes below 2**63 may be beyond, and is then not told."""
+    falcon = card_of({"config.json": {"model_type": "falcon", "hidden_size": HUGE}})
+    assert (falcon.architecture.hidden_size, falcon.architecture.intermediate_size) == (HUGE, None)
+    meta = {"dim": HUGE, "n_layers": 2, "multiple_of": HUGE, "ffn_dim_multiplier": 999.0}
+    llama = card_of({"params.json": meta})
+    assert (llama.architecture.hidden_size, llama.architecture.intermediate_size) == (HUGE, None)
+    modules = [{"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"}]
+    pooling = {"word_embedding_dimension": HUGE, "pooling_mode": "cls+max"}
+    sentences = card_of({"modules.json": modules, "1_Pooling/config.json": pooling}).sentence_transformers
+    assert sentences is not None
+    assert (sentences.pooling_mode, sentences.embedding_dimension) == ("cls+max", None)
