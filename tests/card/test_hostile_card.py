@@ -12,6 +12,7 @@ from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.core.model import Kind, Layout, ModelFolder
+from dxwatchd.readers.safetensors import Tensor
 
 MODEL = ModelFolder("m", Layout.TRANSFORMERS, Kind.MODEL, (), (), (), ())
 HUGE = 2**63 - 1
@@ -46,3 +47,17 @@ def test_a_size_that_only_arithmetic_makes_too_large() -> None:
     sentences = card_of({"modules.json": modules, "1_Pooling/config.json": pooling}).sentence_transformers
     assert sentences is not None
     assert (sentences.pooling_mode, sentences.embedding_dimension) == ("cls+max", None)
+
+
+def test_a_million_names_of_layers() -> None:
+    """A card lists the modules that an adapter trains, but not as many as there are tensors."""
+    shape = (8, 8)
+    tensors = tuple(Tensor(f"model.layers.{n % 60}.x{n}.weight", "BF16", shape, 128) for n in range(1000))
+    few, many = (
+        card_of({"config.json": {"model_type": "llama"}}, tensors={"w": tensors[:most]})
+        for most in (60, 1000)
+    )
+    assert [one.method for one in few.memory_estimate.training] == ["full", "lora"]
+    assert len(few.memory_estimate.training[1].target_modules) == 60
+    assert [one.method for one in many.memory_estimate.training] == ["full"]
+    assert len(dump(many)) < 10_000
