@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dxwatchd.card.parts import SentenceTransformers
+from dxwatchd.card.room import Room
 from dxwatchd.card.sources import SENTENCE_CONFIGS
 from dxwatchd.card.values import LIST_LIMIT, Notes, at, boolean, clean, integer, mapping, text
 
 CONFIG = "config_sentence_transformers.json"
 _PROMPT = 4000  # characters
+_PROMPTS = 128 * 1024  # bytes of all in the card
 _MODULES = 32
 _MODES = {
     "pooling_mode_cls_token": "cls",
@@ -85,13 +87,14 @@ def _length(documents: Mapping[str, object], modules: list[tuple[str, str]], not
 
 def _prompts(config: object, notes: Notes) -> dict[str, str]:
     """Name → prompt, exact, since a prompt with other spaces is another one; empty ones are kept."""
-    found = {}
+    found, room = {}, Room(_PROMPTS)
     for name, prompt in list(mapping(at(config, "prompts")).items())[:LIST_LIMIT]:
-        if isinstance(prompt, str) and len(prompt) <= _PROMPT:
+        if isinstance(prompt, str) and len(prompt) <= _PROMPT and room.takes(prompt):
             found[clean(str(name))] = prompt.encode("utf-8", "replace").decode("utf-8")
         elif prompt is not None:
             notes.warn(
-                f"{CONFIG}: the prompt {name} is no text of up to {_PROMPT} characters and was left out"
+                f"{CONFIG}: the prompt {clean(str(name), 80)} is no text of up to {_PROMPT} characters, or "
+                "one too many, and was left out"
             )
     return found
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 
 from dxwatchd.card.chat_templates import CONFIG, chat_templates
 from dxwatchd.card.context import UNSET
 from dxwatchd.card.parts import Tokenizer
+from dxwatchd.card.room import Room
 from dxwatchd.card.values import TEXT_LIMIT, Notes, at, boolean, integer, mapping, text
 
 MAP = "special_tokens_map.json"
@@ -14,6 +16,7 @@ _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token", "cls_token", "se
 _FURTHER = ("extra_special_tokens", "additional_special_tokens")
 """Keys of further tokens, the newer one first."""
 _MOST_TOKENS = 1024  # further special tokens; real lists have up to 500
+_ROOM = 128 * 1024  # bytes of them in the card
 # fmt: off
 _FILES = frozenset({
     "tokenizer.json", "tokenizer.model", "tokenizer.model.v3", "vocab.json", "vocab.txt",
@@ -105,10 +108,12 @@ def _further(documents: Mapping[str, object], notes: Notes) -> tuple[str, ...]:
             items = list(listed.values()) if isinstance(listed, Mapping) else listed
             if not isinstance(items, list) or not items:
                 continue
-            found = tuple(dict.fromkeys(filter(None, map(_content, items[:_MOST_TOKENS]))))
-            if len(items) > _MOST_TOKENS:
+            tokens = tuple(dict.fromkeys(filter(None, map(_content, items[:_MOST_TOKENS]))))
+            room = Room(_ROOM)
+            found = tuple(itertools.takewhile(room.takes, tokens))
+            if len(items) > _MOST_TOKENS or len(found) < len(tokens):
                 notes.warn(
-                    f"{file} lists more than {_MOST_TOKENS:,} special tokens; the first of them are here"
+                    f"{file} lists more special tokens than a card holds; the first {len(found):,} are here"
                 )
             if found:
                 notes.source("tokenizer.additional_special_tokens", f"{file}#/{key}")

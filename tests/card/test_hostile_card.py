@@ -61,3 +61,28 @@ def test_a_million_names_of_layers() -> None:
     assert len(few.memory_estimate.training[1].target_modules) == 60
     assert [one.method for one in many.memory_estimate.training] == ["full"]
     assert len(dump(many)) < 10_000
+
+
+LONG = "\U0001f600" * 190  # characters that JSON writes with twelve bytes each
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        {"generation_config.json": {str(n): LONG * 21 for n in range(4000)}},
+        {"generation_config.json": {f"{n}{LONG}": n for n in range(4000)}},
+        {"generation_config.json": {"a": {f"{n}{LONG}": [] for n in range(4000)}}},
+        {"genai_config.json": {"search": {f"{n}{LONG}": LONG * 21 for n in range(4000)}}},
+        {"tokenizer_config.json": {"additional_special_tokens": [f"{n}{LONG}" for n in range(1024)]}},
+        {
+            "modules.json": [],
+            "config_sentence_transformers.json": {"prompts": {f"{n}": f"{n}{LONG * 20}" for n in range(64)}},
+        },
+    ],
+    ids=["texts", "keys", "keys inside", "sources", "tokens", "prompts"],
+)
+def test_long_lists_of_long_texts(documents: dict[str, Any]) -> None:
+    """A card tells that something was left out; its size stays that of a card."""
+    card = card_of(documents)
+    assert len(dump(card)) < 400_000
+    assert card.warnings
