@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pydantic import JsonValue
 
 from dxwatchd.card.config_keys import levels, pointer
-from dxwatchd.card.room import Room
 from dxwatchd.card.sources import CardInputs
 from dxwatchd.card.values import Notes, clean, integer, mapping, number
+from dxwatchd.core.room import Room
 
 FILE = "generation_config.json"
 _ROOM = 128 * 1024  # bytes in the card; the longest real ones have about 500 numbers

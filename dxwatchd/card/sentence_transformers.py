@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dxwatchd.card.parts import SentenceTransformers
-from dxwatchd.card.room import Room
 from dxwatchd.card.sources import SENTENCE_CONFIGS
 from dxwatchd.card.values import LIST_LIMIT, Notes, at, boolean, clean, integer, mapping, text
+from dxwatchd.core.room import Room
 
 CONFIG = "config_sentence_transformers.json"
 _PROMPT = 4000  # characters

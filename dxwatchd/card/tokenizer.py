@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dxwatchd.card.chat_templates import CONFIG, chat_templates
 from dxwatchd.card.context import UNSET
 from dxwatchd.card.parts import Tokenizer
-from dxwatchd.card.room import Room
 from dxwatchd.card.values import TEXT_LIMIT, Notes, at, boolean, integer, mapping, text
+from dxwatchd.core.room import Room
 
 MAP = "special_tokens_map.json"
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token", "cls_token", "sep_token", "mask_token")

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dxwatchd.card.annotations import with_digests
 from dxwatchd.card.build import build_card
+from dxwatchd.card.exports.formats import ExportFormat
+from dxwatchd.card.exports.problems import ExportError
+from dxwatchd.card.exports.render import render
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import CardInputs, Identity
-from dxwatchd.core.model import Kind, Layout, ModelFolder
+from dxwatchd.core.findings import findings
+from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder, WeightFormat, WeightSet
+from dxwatchd.core.provenance import Check, Checked, Digests
 from dxwatchd.readers.safetensors import Tensor
+from dxwatchd.stores.card_directory import read_stored
 
 MODEL = ModelFolder("m", Layout.TRANSFORMERS, Kind.MODEL, (), (), (), ())
 HUGE = 2**63 - 1
@@ -86,3 +95,45 @@ def test_long_lists_of_long_texts(documents: dict[str, Any]) -> None:
     card = card_of(documents)
     assert len(dump(card)) < 400_000
     assert card.warnings
+
+
+def test_a_hundred_thousand_files() -> None:
+    """A card lists what it has room for, and how much the rest is; no export takes a part for the whole."""
+    files = tuple(ModelFile(f"{n:06}{'é' * 100}.py", 3) for n in range(100_000))
+    sets = tuple(WeightSet(WeightFormat.GGUF, (file.name,), primary=not n) for n, file in enumerate(files))
+    folder = replace(MODEL, files=files, weight_sets=sets)
+    card = card_of({}, folder)
+    assert len(dump(card)) < 4 * 2**20
+    assert card.files[0].name == files[0].name
+    assert (card.file_count, card.size) == (100_000, 300_000)
+    assert card.unlisted_files is not None
+    assert card.unlisted_files.count == 100_000 - len(card.files)
+    assert {warning.partition(":")[0] for warning in card.warnings} >= {
+        "files",
+        "weight_sets",
+        "custom_code.python_files",
+    }
+    known = tuple(Checked(file.name, Check.COMPUTED, digests=Digests("0" * 64)) for file in files)
+    told = findings(folder, known)
+    assert told is not None
+    digested = with_digests(card, told)
+    assert all(file.digest for file in digested.files)
+    assert len(dump(digested)) < 4 * 2**20
+    for wanted in (ExportFormat.MODEL_SIGNING, ExportFormat.MODELPACK):
+        with pytest.raises(ExportError, match="of the folder's 100,000 files only"):
+            render(digested, wanted)
+    assert "100,000 files" in render(digested, ExportFormat.MODELCARD)
+
+
+def test_a_list_that_is_cut_stays_as_it_is(tmp_path: Path) -> None:
+    """What is read of a cut card is what the findings say: else each pass wrote it anew."""
+    files = tuple(ModelFile(f"{n:06}{'x' * 100}", 3) for n in range(20_000))
+    folder = replace(MODEL, files=files)
+    known = tuple(Checked(file.name, Check.COMPUTED, digests=Digests("0" * 64)) for file in files)
+    told = findings(folder, known)
+    assert told is not None
+    path = tmp_path / "a.json"
+    path.write_bytes(dump(with_digests(card_of({}, folder), told)))
+    stored = read_stored(path)
+    assert stored is not None
+    assert stored.record.digests == told.key
