@@ -18,6 +18,7 @@ from dxwatchd.card.sources import (
     wanted_documents,
     wanted_texts,
 )
+from dxwatchd.core.facts import Fault
 from dxwatchd.core.filenames import README
 from dxwatchd.core.model import Kind, ModelFolder, WeightFormat, WeightSet
 from dxwatchd.core.text import printable
@@ -29,6 +30,7 @@ from dxwatchd.readers.gguf import read_header as read_gguf
 from dxwatchd.readers.json_document import read_json
 from dxwatchd.readers.opening import open_inside
 from dxwatchd.readers.pickle_files import read_folder
+from dxwatchd.readers.reading import bytes_left, read_up_to
 from dxwatchd.readers.safetensors import Tensor
 from dxwatchd.readers.safetensors import read_header as read_safetensors
 
@@ -36,6 +38,11 @@ log = structlog.get_logger()
 
 MAX_TEXT = 2**20
 """Bytes of a chat template."""
+MAX_DOCUMENTS = 16 * 2**20
+"""Bytes of all JSON documents of a folder together, which are in memory at once; real ones have 2 MB."""
+_TOO_MANY = "With it the folder's JSON files have more than {:,} bytes together, so it was not read."
+MAX_TENSORS = 1_000_000
+"""Of all weight files that are counted; the largest open models have 200,000."""
 
 
 def make_card(root: Path, model: ModelFolder, identity: Identity) -> Card:
@@ -99,6 +106,8 @@ class _Reading:
     gguf_metadata: GgufMetadata = field(default_factory=dict)
     gguf_arrays: dict[str, int] = field(default_factory=dict)
     gguf_lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    documents_left: int = field(default_factory=lambda: MAX_DOCUMENTS)
+    tensors_left: int = field(default_factory=lambda: MAX_TENSORS)
 
     def open(self, name: str) -> BinaryIO:
         return open_inside(self.root, f"{self.model.path}/{name}")
@@ -106,21 +115,26 @@ class _Reading:
     def document(self, name: str) -> object:
         try:
             with self.open(name) as stream:
+                size = bytes_left(stream)
+                if size > self.documents_left:
+                    raise ReaderError(Fault.TOO_LARGE, _TOO_MANY.format(MAX_DOCUMENTS))
                 document = read_json(stream)
         except ReaderError as error:
             self.warnings.append(f"{name}: {error.message}")
             return None
+        self.documents_left -= size
         self.warnings.extend(f"{name}: {warning}" for warning in document.warnings)
         return document.value
 
     def text(self, name: str) -> str | None:
         try:
             with self.open(name) as stream:
-                data = stream.read(MAX_TEXT + 1)
-        except (ReaderError, OSError) as error:
+                size = bytes_left(stream)
+                data = read_up_to(stream, min(size, MAX_TEXT))
+        except ReaderError as error:
             self.warnings.append(f"{name}: {error}")
             return None
-        if len(data) > MAX_TEXT:
+        if size > MAX_TEXT:
             self.warnings.append(f"{name}: larger than {MAX_TEXT:,} bytes, not read")
             return None
         return data.decode(errors="surrogateescape")  # so that its digest is that of its bytes
@@ -154,16 +168,18 @@ class _Reading:
     def _header(self, weights: WeightSet, name: str) -> bool:
         try:
             with self.open(name) as stream:
-                size = stream.seek(0, 2)
-                stream.seek(0)
+                size = bytes_left(stream)
                 if weights.format is WeightFormat.SAFETENSORS:
                     self.tensors[name] = read_safetensors(stream, size).tensors
                 elif weights.format is WeightFormat.GGUF:
                     self._gguf(name, read_gguf(stream, size))
+                self.tensors_left -= len(self.tensors.get(name, ()))
         except (ReaderError, OSError) as error:
             self.warnings.append(f"{name}: {error}")
             return False
-        return True
+        if self.tensors_left < 0:
+            self.warnings.append(f"{name}: with it there are more than {MAX_TENSORS:,} tensors: not counted")
+        return self.tensors_left >= 0
 
     def _gguf(self, name: str, header: GgufHeader) -> None:
         self.tensors[name] = tuple(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from dxwatchd import cardmaking
 from dxwatchd.card.schema import Card
 from dxwatchd.card.sources import Identity
 from dxwatchd.cardmaking import make_card
@@ -102,3 +103,41 @@ def test_the_same_folder_gives_the_same_card(tmp_path: Path) -> None:
     tiny_model(tmp_path / "m", 1)
     one, other = card_of(tmp_path), card_of(tmp_path)
     assert json.loads(one.model_dump_json()) == json.loads(other.model_dump_json())
+
+
+def test_documents_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are in memory at once: what comes when there is no room any more is told, not read."""
+    monkeypatch.setattr(cardmaking, "MAX_DOCUMENTS", 2200)
+    tiny_model(tmp_path / "m", 1)
+    for name in ("generation_config.json", "tokenizer_config.json", "special_tokens_map.json"):
+        (tmp_path / "m" / name).write_text(json.dumps({"pad_token": name, "x": "x" * 900}))
+    card = card_of(tmp_path)
+    assert card.architecture.model_type is not None
+    assert [warning for warning in card.warnings if "2,200 bytes together" in warning] != []
+    assert card.tokenizer.pad_token == "tokenizer_config.json"
+
+
+def test_templates_are_read_as_far_as_a_card_lists_them(tmp_path: Path) -> None:
+    """The default one is among them however many others there are."""
+    tiny_model(tmp_path / "m", 1)
+    (tmp_path / "m" / "chat_template.jinja").write_text("{{ tools }}")
+    (tmp_path / "m" / "additional_chat_templates").mkdir()
+    for number in range(200):
+        (tmp_path / "m" / "additional_chat_templates" / f"a{number}.jinja").write_text("x")
+    templates = card_of(tmp_path).tokenizer.chat_templates
+    assert (len(templates), templates[0].name) == (64, "default")
+
+
+def test_more_tensors_than_any_model_has_are_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound is for all files together: a folder may have thousands."""
+    tiny_model(tmp_path / "m", 1)
+    (tmp_path / "m" / "model.safetensors").unlink()
+    for number in (1, 2):
+        shard = tmp_path / "m" / f"model-0000{number}-of-00002.safetensors"
+        save_file({f"t{number}.{n}": np.zeros(1, dtype=np.uint8) for n in range(3)}, shard)
+    monkeypatch.setattr(cardmaking, "MAX_TENSORS", 5)
+    card = card_of(tmp_path)
+    assert card.parameters.total is None
+    assert any("more than 5 tensors" in warning for warning in card.warnings)

@@ -72,8 +72,8 @@ def architecture(config: object, notes: Notes, by_shape: Mapping[str, Reading] |
         readings[field] = None
     values: dict[str, int | None] = {}
     for field, reading in readings.items():
-        values[field] = reading[0] if reading else None
-        if reading:
+        values[field] = integer(reading[0], 1) if reading else None
+        if reading and values[field] is not None:
             notes.source(f"architecture.{field}", reading[1])
     return Architecture(
         model_type=model_type,

@@ -13,6 +13,7 @@ from dxwatchd.card.custom_code import custom_code
 from dxwatchd.card.descriptive import describe, sees, usage_type
 from dxwatchd.card.dtype import dtype
 from dxwatchd.card.first_module import at_the_top, first_module, put_back
+from dxwatchd.card.folder_files import listed_files, weight_sets
 from dxwatchd.card.generation import generation_config
 from dxwatchd.card.gguf import gguf_architecture, gguf_context, gguf_tokenizer
 from dxwatchd.card.gguf_kv_cache import gguf_kv_cache
@@ -27,12 +28,10 @@ from dxwatchd.card.parts import (
     Architecture,
     Conflict,
     Context,
-    FilePart,
     Quantization,
     SentenceTransformers,
     Statement,
     Tokenizer,
-    WeightSetPart,
 )
 from dxwatchd.card.quantization import gguf_quantization, packed_bits, quantization
 from dxwatchd.card.schema import Availability, Card, Change
@@ -89,6 +88,7 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         else kv_cache(config, shape, length, precision, packing, notes)
     )
     ancestors = lineage(inputs, identity, file, notes, quantised=packing is not None)
+    files, unlisted = listed_files(model, notes)
     card = Card(
         technical_name=clean(identity.technical_name, _NAME_LIMIT),
         model_name=clean(identity.model_name, _NAME_LIMIT),
@@ -144,8 +144,9 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         components=components(documents, notes),
         custom_code=custom_code(model, documents, notes),
         integrity=integrity(model, inputs.pickles, notes),
-        weight_sets=_weight_sets(inputs),
-        files=tuple(FilePart(name=encodable(file.name), size=file.size) for file in model.files),
+        weight_sets=weight_sets(inputs, notes),
+        files=files,
+        unlisted_files=unlisted,
     )
     if module:
         put_back(notes, module)
@@ -223,19 +224,3 @@ def with_identity(card: Card, identity: Identity) -> Card:
 
 def _first_weight(model: ModelFolder) -> str:
     return model.primary.files[0] if model.primary and model.primary.files else "*.gguf"
-
-
-def _weight_sets(inputs: CardInputs) -> tuple[WeightSetPart, ...]:
-    sizes = {file.name: file.size for file in inputs.model.files}
-    tensors = sum(len(file) for file in inputs.tensors.values()) if inputs.tensors else None
-    return tuple(
-        WeightSetPart(
-            format=weights.format.value,
-            primary=weights.primary,
-            files=tuple(map(encodable, weights.files)),
-            index=None if weights.index is None else encodable(weights.index),
-            tensors=tensors if weights.primary else None,
-            bytes=sum(sizes.get(name, 0) for name in weights.files),
-        )
-        for weights in inputs.model.weight_sets
-    )

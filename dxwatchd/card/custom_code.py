@@ -9,14 +9,17 @@ sentence-transformers' `_load_module_class_from_ref`, mlx_lm's `load_model` (mlx
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Set
 
 from dxwatchd.card.auto_map import Reference, auto_map, class_names, modules
 from dxwatchd.card.class_defaults import config_class, has_model_class, version
 from dxwatchd.card.parts import CustomCode
-from dxwatchd.card.values import LIST_LIMIT, Notes, at, encodable, mapping, text, texts
+from dxwatchd.card.values import LIST_LIMIT, Notes, at, mapping, text, texts
 from dxwatchd.core.model import Layout, ModelFolder
+from dxwatchd.core.room import Room
 
+_PYTHON_FILES, _BESIDE = 128 * 1024, 10  # bytes of their names in a card, and beside each of them
 _REQUIRED = "custom_code.required"
 _TRUST = "trust_remote_code"
 _RUNTIMES = frozenset(
@@ -45,7 +48,7 @@ def custom_code(model: ModelFolder, documents: Mapping[str, object], notes: Note
         notes.warn(f"The folder brings its own code, which is run only where {_TRUST} is given.")
     _warn_of_places(references, files, notes)
     _warn_of_extras(documents, files, notes)
-    python_files = tuple(sorted(encodable(name) for name in files if name.endswith(".py")))
+    python_files = _python_files(files, notes)
     if python_files:
         notes.source("custom_code.python_files", "the names of the files")
     return CustomCode(
@@ -53,6 +56,16 @@ def custom_code(model: ModelFolder, documents: Mapping[str, object], notes: Note
         auto_map={auto_class: entry.classes for auto_class, entry in references.items()},
         python_files=python_files,
     )
+
+
+def _python_files(files: Set[str], notes: Notes) -> tuple[str, ...]:
+    """Those that there is room for."""
+    every = sorted(encodable(name) for name in files if name.endswith(".py"))
+    room = Room(_PYTHON_FILES)
+    listed = tuple(itertools.takewhile(lambda name: room.takes(name, beside=_BESIDE), every))
+    if len(listed) < len(every):
+        notes.warn(f"custom_code.python_files: the first {len(listed):,} of {len(every):,} are listed")
+    return listed
 
 
 def _required(

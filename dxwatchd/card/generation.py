@@ -9,9 +9,11 @@ from pydantic import JsonValue
 from dxwatchd.card.config_keys import levels, pointer
 from dxwatchd.card.sources import CardInputs
 from dxwatchd.card.values import Notes, clean, encodable, integer, mapping, number
+from dxwatchd.core.room import Room
 
 FILE = "generation_config.json"
-_MOST_VALUES = 4096  # in all; the longest real ones have about 500
+_ROOM = 128 * 1024  # bytes in the card; the longest real ones have about 500 numbers
+_VALUE = 20  # bytes of a number, a line's indentation and what else stands beside a value
 _MOST_DEPTH = 8
 _TEXT = 4096  # characters
 
@@ -67,31 +69,37 @@ class _Bounded:
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
-        self._left = _MOST_VALUES
+        self._room = Room(_ROOM)
 
     def taken(self, stated: Mapping[str, object]) -> dict[str, JsonValue]:
         found: dict[str, JsonValue] = {}
         for key, value in stated.items():
             name = clean(str(key))
             try:
-                found[name] = self._copy(value, _MOST_DEPTH)
+                found[name] = self._named(name, value, _MOST_DEPTH)
             except ValueError:
                 self._notes.warn(f"generation_config: {name} is too long or no JSON and was left out")
         return found
 
+    def _named(self, name: str, value: object, depth: int) -> JsonValue:
+        """Raises ValueError where name and value do not fit."""
+        if not self._room.takes(name):
+            raise ValueError
+        return self._copy(value, depth)
+
     def _copy(self, value: object, depth: int) -> JsonValue:
         """Raises ValueError where it does not fit."""
-        self._left -= 1
-        if self._left < 0 or depth < 0:
+        if depth < 0 or not self._room.takes(beside=_VALUE):
             raise ValueError
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
-            if len(value) > _TEXT:
+            if len(value) > _TEXT or not self._room.takes(value):
                 raise ValueError
             return encodable(value)
         if isinstance(value, Mapping):
-            return {clean(str(key)): self._copy(item, depth - 1) for key, item in value.items()}
+            named = ((clean(str(key)), item) for key, item in value.items())
+            return {name: self._named(name, item, depth - 1) for name, item in named}
         if isinstance(value, list | tuple):
             return [self._copy(item, depth - 1) for item in value]
         found = integer(value, -(2**63)) if isinstance(value, int) else number(value)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from dxwatchd.card.parts import KvCache, MemoryEstimate, Parameters, ServingMemory, TrainingMemory
 from dxwatchd.card.sources import TensorInfo
-from dxwatchd.card.values import INTEGER_LIMIT, Notes, clean
+from dxwatchd.card.values import INTEGER_LIMIT, LIST_LIMIT, Notes, clean
 
 LORA_RANK = 16
 """The rank that estimates assume: the default of TRL's command line (`lora_r`)."""
@@ -67,7 +67,7 @@ def lora_parameters(tensors: Iterable[TensorInfo], rank: int) -> tuple[int, tupl
 
     r * (d_in + d_out) for each matrix of shape (d_out, d_in) in a numbered layer. Source: Hu et al. 2021
     (arXiv:2106.09685), section 4.1. Routers, routed experts and the towers of other senses are left as they
-    are.
+    are. (0, ()) where there are more different names than any network has: then they are something else.
     """
     trained, names = 0, set()
     for tensor in tensors:
@@ -79,7 +79,7 @@ def lora_parameters(tensors: Iterable[TensorInfo], rank: int) -> tuple[int, tupl
         if not _TOWERS.search(tensor.name):
             trained += rank * sum(tensor.shape)
             names.add(clean(module[-1]))
-    return trained, tuple(sorted(names))
+    return (trained, tuple(sorted(names))) if len(names) <= LIST_LIMIT else (0, ())
 
 
 def lora_training_memory(

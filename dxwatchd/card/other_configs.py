@@ -105,8 +105,9 @@ def _meta(reader: _Reader, values: dict[str, object], notes: Notes) -> None:
         width = int(2 * (4 * dim) / 3)
         if isinstance(factor, int | float) and not isinstance(factor, bool) and 0 < factor < 1000:
             width = int(factor * width)
-        values["intermediate_size"] = multiple * ((width + multiple - 1) // multiple)
-        notes.source("architecture.intermediate_size", "derived: dim, multiple_of, ffn_dim_multiplier")
+        values["intermediate_size"] = integer(multiple * ((width + multiple - 1) // multiple), 1)
+        if values["intermediate_size"] is not None:
+            notes.source("architecture.intermediate_size", "derived: dim, multiple_of, ffn_dim_multiplier")
     if isinstance(heads, int) and values.get("num_key_value_heads") is None:
         values["num_key_value_heads"] = heads
         notes.source("architecture.num_key_value_heads", "derived: n_heads")

@@ -25,6 +25,7 @@ from dxwatchd.card.parts import (
     SentenceTransformers,
     Size,
     Tokenizer,
+    UnlistedFiles,
     WeightSetPart,
 )
 
@@ -54,7 +55,7 @@ class Card(Part):
     sources: field path → where the value is from; overrides: what the manifest says instead;
     conflicts: where the folder contradicts itself; version: the publisher's own; training_objectives: what
     it was trained for; limitations: the README's words on them; references: papers and pages that the folder
-    names; lineage: what it was made from.
+    names; lineage: what it was made from; unlisted_files: None wherever `files` has all of them.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -107,8 +108,21 @@ class Card(Part):
     capabilities: Capabilities = Capabilities()
     weight_sets: tuple[WeightSetPart, ...] = ()
     files: tuple[FilePart, ...] = ()
+    unlisted_files: UnlistedFiles | None = None
     integrity: Integrity = Integrity()
     sources: dict[str, str] = Field(default_factory=dict)
     overrides: dict[str, JsonValue] = Field(default_factory=dict)
     conflicts: tuple[Conflict, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def file_count(self) -> int:
+        """How many files the model has, listed or not."""
+        return len(self.files) + (self.unlisted_files.count if self.unlisted_files else 0)
+
+    @property
+    def size(self) -> int:
+        """All its files together, in bytes."""
+        return sum(file.size for file in self.files) + (
+            self.unlisted_files.size if self.unlisted_files else 0
+        )

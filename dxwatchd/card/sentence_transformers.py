@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dxwatchd.card.parts import SentenceTransformers
 from dxwatchd.card.sources import SENTENCE_CONFIGS
 from dxwatchd.card.values import LIST_LIMIT, Notes, at, boolean, clean, encodable, integer, mapping, text
+from dxwatchd.core.room import Room
 
 CONFIG = "config_sentence_transformers.json"
 _PROMPT = 4000  # characters
+_PROMPTS = 128 * 1024  # bytes of all in the card
 _MODULES = 32
 _MODES = {
     "pooling_mode_cls_token": "cls",
@@ -85,13 +87,14 @@ def _length(documents: Mapping[str, object], modules: list[tuple[str, str]], not
 
 def _prompts(config: object, notes: Notes) -> dict[str, str]:
     """Name → prompt, exact, since a prompt with other spaces is another one; empty ones are kept."""
-    found = {}
+    found, room = {}, Room(_PROMPTS)
     for name, prompt in list(mapping(at(config, "prompts")).items())[:LIST_LIMIT]:
-        if isinstance(prompt, str) and len(prompt) <= _PROMPT:
+        if isinstance(prompt, str) and len(prompt) <= _PROMPT and room.takes(prompt):
             found[clean(str(name))] = encodable(prompt)
         elif prompt is not None:
             notes.warn(
-                f"{CONFIG}: the prompt {name} is no text of up to {_PROMPT} characters and was left out"
+                f"{CONFIG}: the prompt {clean(str(name), 80)} is no text of up to {_PROMPT} characters, or "
+                "one too many, and was left out"
             )
     return found
 
@@ -114,4 +117,4 @@ def _pooling(config: object) -> tuple[str | None, int | None]:
         modes = [mode for item in listed[: len(_MODES)] if (mode := text(item))]
     if not modes:
         return None, None
-    return "+".join(modes), width and width * len(modes)
+    return "+".join(modes), integer((width or 0) * len(modes), 1)

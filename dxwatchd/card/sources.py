@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dxwatchd.card.values import LIST_LIMIT
 from dxwatchd.core.model import Layout, ModelFolder
 from dxwatchd.core.pickles import PickleContent
 from dxwatchd.core.readme import Section
@@ -137,10 +138,12 @@ def wanted_documents(model: ModelFolder) -> tuple[str, ...]:
 
 
 def wanted_texts(model: ModelFolder) -> tuple[str, ...]:
-    """The text files of the folder that a card is made from (chat templates), relative to it, in order."""
+    """The text files of the folder that a card is made from (chat templates), relative to it, in order.
+
+    The default first: of templates there may be more than a card holds.
+    """
     present = sorted(file.name for file in model.files)
-    return tuple(
-        name
-        for name in present
-        if name in _TEXTS or (name.startswith("additional_chat_templates/") and name.endswith(".jinja"))
+    further = (
+        name for name in present if name.startswith("additional_chat_templates/") and name.endswith(".jinja")
     )
+    return (*(name for name in _TEXTS if name in present), *further)[:LIST_LIMIT]

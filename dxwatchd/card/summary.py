@@ -19,7 +19,7 @@ def summary(card: Card) -> str:
         human_count(card.parameters.total) if card.parameters.total else "",
         _packing(card.quantization) if card.quantization else "",
         card.dtype or "",
-        human_size(sum(file.size for file in card.files)),
+        human_size(card.size),
         card.license or "",
     ]
     line = ", ".join(kept for word in words if (kept := _ascii(word)))

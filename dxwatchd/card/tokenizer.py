@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 
 from dxwatchd.card.chat_templates import CONFIG, chat_templates
 from dxwatchd.card.context import UNSET
 from dxwatchd.card.parts import Tokenizer
 from dxwatchd.card.values import TEXT_LIMIT, Notes, at, boolean, encodable, integer, mapping, text
+from dxwatchd.core.room import Room
 
 MAP = "special_tokens_map.json"
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
@@ -16,6 +18,7 @@ _FURTHER = ("extra_special_tokens", "additional_special_tokens")
 _NAMED = ("extra_special_tokens", "model_specific_special_tokens")
 """Keys of objects that give further tokens names of their own ("image_token")."""
 _MOST_TOKENS = 1024  # further special tokens; real lists have up to 500
+_ROOM = 128 * 1024  # bytes of them in the card
 # fmt: off
 _FILES = frozenset({
     "tokenizer.json", "tokenizer.model", "tokenizer.model.v3", "vocab.json", "vocab.txt",
@@ -114,18 +117,20 @@ def _further(documents: Mapping[str, object], notes: Notes) -> tuple[str, ...]:
     """
     lists = (_listed(documents, file, key, list) for file in _order(documents) for key in _FURTHER)
     named = (_listed(documents, file, key, Mapping) for file in _order(documents) for key in _NAMED)
-    found: dict[str, None] = {}
+    tokens: dict[str, None] = {}
     sources = []
     for items, source in filter(None, (next(filter(None, lists), None), *named)):
-        tokens = list(filter(None, map(_content, items)))
-        if tokens:
-            found.update(dict.fromkeys(tokens))
+        stated = list(filter(None, map(_content, items)))
+        if stated:
+            tokens.update(dict.fromkeys(stated))
             sources.append(source)
-    if len(found) > _MOST_TOKENS:
-        notes.warn(f"there are more than {_MOST_TOKENS:,} special tokens; the first of them are here")
+    room = Room(_ROOM)
+    found = tuple(itertools.takewhile(room.takes, itertools.islice(tokens, _MOST_TOKENS)))
+    if len(found) < len(tokens):
+        notes.warn(f"there are more special tokens than a card holds; the first {len(found):,} are here")
     if found:
         notes.source("tokenizer.additional_special_tokens", ", ".join(sources))
-    return tuple(found)[:_MOST_TOKENS]
+    return found
 
 
 def _listed(

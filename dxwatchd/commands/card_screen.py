@@ -120,8 +120,12 @@ def _content(card: Card, *, published: bool) -> Iterator[tuple[str, str | None]]
     if published or state.status != "pending":
         yield "digests", _digests(card)
     sets = dict.fromkeys(one.format for one in sorted(card.weight_sets, key=lambda one: not one.primary))
-    size = human_size(sum(file.size for file in card.files))
-    yield "size", words.joined(size, count(len(card.files), "file"), *([" + ".join(sets)] if sets else []))
+    yield (
+        "size",
+        words.joined(
+            human_size(card.size), count(card.file_count, "file"), *([" + ".join(sets)] if sets else [])
+        ),
+    )
     yield "fingerprint", card.fingerprint
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from dxwatchd.core.listed_files import listed
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.provenance import Check, Checked, overall
 
@@ -50,9 +51,11 @@ def findings(model: ModelFolder, checked: tuple[Checked, ...]) -> Findings | Non
                 mismatched.append(file.name)
     if not digests:
         return None
-    if len(digests) != len(model.files):  # a component that is a link to elsewhere is checked, and not listed
-        listed = {file.name for file in model.files}
-        digests = {name: digest for name, digest in digests.items() if name in listed}
+    first = listed(model.files)
+    if len(digests) != len(first):  # a component that is a link to elsewhere is checked, and not listed
+        names = {file.name for file in first}
+        digests = {name: digest for name, digest in digests.items() if name in names}
+        mismatched = [name for name in mismatched if name in names or len(first) == len(model.files)]
     sources = tuple(Source(*origin, count) for origin, count in sorted(told.items(), key=str))
     status = overall(checked)
     key = key_of(status.value, digests.items(), sources, mismatched)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 from dxwatchd.core.facts import Fault
 from dxwatchd.readers.errors import ReaderError, quoted
-from dxwatchd.readers.reading import read_up_to
+from dxwatchd.readers.reading import bytes_left, read_up_to
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
@@ -48,11 +48,12 @@ def read_json(stream: BinaryIO, *, limit: int = LIMIT) -> JsonDocument:
     Raises ReaderError: EMPTY without a byte; TRUNCATED where the document ends early or in zeros; TOO_LARGE
     beyond the limit or with too many values; MALFORMED with the line; UNREADABLE.
     """
-    data = read_up_to(stream, limit + 1)
+    size = bytes_left(stream)
+    if size > limit:
+        raise ReaderError(Fault.TOO_LARGE, f"The file has more than {limit} bytes.")
+    data = read_up_to(stream, size)
     if not data:
         raise ReaderError(Fault.EMPTY, "The file is empty.")
-    if len(data) > limit:
-        raise ReaderError(Fault.TOO_LARGE, f"The file has more than {limit} bytes.")
     text = _decoded(data)
     check_values(text)
     warnings = _Warnings()

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
 from dxwatchd.core.facts import Fault
-from dxwatchd.core.pickles import PickleContent
+from dxwatchd.core.pickles import UNKNOWN, PickleContent
+from dxwatchd.core.room import Room
 from dxwatchd.core.snapshot import basename
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.pickle_globals import read_pickles
@@ -22,6 +23,9 @@ from dxwatchd.readers.zip_members import Content, find_members, open_member
 
 MAX_FILES = 2000
 """Files of one folder that are looked into."""
+MAX_NAMES = 256 * 1024
+"""Bytes of what all files of one folder name together, as a card lists it. A shard of weights takes 150."""
+_BESIDE = 16  # bytes of what stands in a card beside a name
 MAX_STEPS = 6_000_000
 """For all files of one folder together (see `pickle_opcodes.Steps`); a tensor takes some forty."""
 
@@ -50,7 +54,7 @@ def read_folder(open_file: Callable[[str], BinaryIO], names: Iterable[str]) -> d
     more than is looked into, is there as one that was not read.
     """
     found: dict[str, PickleContent] = {}
-    steps = Steps(MAX_STEPS)
+    steps, room = Steps(MAX_STEPS), Room(MAX_NAMES)
     for count, name in enumerate(filter(may_be_pickle, names)):
         if count == MAX_FILES:
             found[name] = _unread(f"Only {MAX_FILES:,} files of a folder are looked into.")
@@ -62,8 +66,14 @@ def read_folder(open_file: Callable[[str], BinaryIO], names: Iterable[str]) -> d
             content = _unread(error.message)
         except OSError as error:
             content = _unread(refused(error).message)
-        if content is not None:
-            found[name] = content
+        if content is None:
+            continue
+        if not room.takes(name, *content.globals, beside=_BESIDE * (1 + len(content.globals))):
+            # UNKNOWN: what is not listed may be anything, and must not look like weights
+            problem = "The folder's pickles name more than is listed; what comes after was not looked into."
+            found[name] = PickleContent((UNKNOWN,), complete=False, problem=problem)
+            return found
+        found[name] = content
     return found
 
 

@@ -47,6 +47,20 @@ def seek_to(stream: BinaryIO, position: int) -> None:
         raise ReaderError(Fault.MALFORMED, f"Position {position} cannot be in a file.") from error
 
 
+def bytes_left(stream: BinaryIO) -> int:
+    """How many bytes there are from where the stream stands to its end. Raises ReaderError: UNREADABLE.
+
+    A read that asks for no more than these takes no more memory; one that asks for a bound takes the bound.
+    """
+    try:
+        here = stream.tell()
+        end = stream.seek(0, os.SEEK_END)
+        stream.seek(here)
+    except OSError as error:
+        raise refused(error) from error
+    return max(end - here, 0)
+
+
 def refused(error: OSError) -> ReaderError:
     """The operating system's refusal as a ReaderError, without the path, which the caller knows."""
     reason = os.strerror(error.errno) if error.errno else str(error)

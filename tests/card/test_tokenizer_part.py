@@ -113,7 +113,7 @@ def test_too_many_tokens_are_said() -> None:
     notes = Notes()
     part = made({"additional_special_tokens": [f"<{at}>" for at in range(5000)]}, None, notes)
     assert len(part.additional_special_tokens) == 1024
-    assert any("1,024 special tokens" in warning for warning in notes.warnings)
+    assert any("the first 1,024" in warning for warning in notes.warnings)
 
 
 def test_switches_and_files() -> None:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxwatchd.core.facts import Fault
-from dxwatchd.core.pickles import PickleContent
+from dxwatchd.core.pickles import UNKNOWN, PickleContent
 from dxwatchd.readers import pickle_files
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.pickle_files import MAX_STEPS, may_be_pickle, read_file, read_folder
@@ -261,3 +261,11 @@ class TestFolder:
         found = self.files(**{f"{name}_bin": pickle.dumps(eval) for name in "abcd"})
         assert [content.complete for content in found.values()] == [True, True, False]
         assert "2 files" in found["c.bin"].problem
+
+    def test_the_names_are_bounded_for_all_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A card has no room for all that thousands of pickles may name; the rest counts as unknown."""
+        monkeypatch.setattr(pickle_files, "MAX_NAMES", 400)
+        found = self.files(**{f"{name}_bin": torch_zip(state_dict("a")) for name in "abcd"})
+        assert [content.complete for content in found.values()] == [True, True, False]
+        assert found["c.bin"].globals == (UNKNOWN,)
+        assert "more than is listed" in found["c.bin"].problem

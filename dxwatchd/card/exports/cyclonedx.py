@@ -140,6 +140,7 @@ def _facts(card: Card) -> dict[str, object]:
     packing, integrity = card.quantization, card.integrity
     return {
         "kind": card.kind,
+        "unlisted_files.count": card.unlisted_files.count if card.unlisted_files else None,
         "layout": card.layout,
         "fingerprint": card.fingerprint,
         "dtype": card.dtype,

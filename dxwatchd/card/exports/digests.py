@@ -31,8 +31,11 @@ def sha256_of(digest: str | None) -> str | None:
 def digests(card: Card) -> list[Digest]:
     """Every file with its digest, in the card's order.
 
-    Raises ExportError, naming every file without one, and where the card has no files at all.
+    Raises ExportError, naming every file without one, and where the card lists some files only, or none.
     """
+    if card.unlisted_files:
+        told = f"the card lists {len(card.files):,} of the folder's {card.file_count:,} files only"
+        raise ExportError((told,), "move what is not the model's out of its folder")
     found = [(file.name, sha256_of(file.digest)) for file in card.files]
     missing = tuple(f"{name}: its SHA-256 is not computed yet" for name, sha256 in found if sha256 is None)
     if missing:

@@ -69,7 +69,6 @@ def _cleaned(values: tuple[str, ...]) -> list[JsonValue]:
 def _facts(card: Card) -> list[tuple[str, str | None]]:
     shape, packing = card.architecture, card.quantization
     total, context = card.parameters.total, card.context.effective or card.context.declared
-    size = sum(file.size for file in card.files)
     return [
         ("Technical name", card.technical_name),
         ("Kind", f"{card.kind}, {card.layout}"),
@@ -78,7 +77,7 @@ def _facts(card: Card) -> list[tuple[str, str | None]]:
         ("Data type", card.dtype),
         ("Quantisation", _packing(packing) if packing else None),
         ("Context", None if context is None else f"{context:,} tokens"),
-        ("Size", f"{human_size(size)}, {count(len(card.files), 'file')}" if card.files else None),
+        ("Size", f"{human_size(card.size)}, {count(card.file_count, 'file')}" if card.files else None),
         ("Licence", licence_name(card)),
         ("Languages", ", ".join(card.language)),
         ("Tasks", ", ".join(card.tasks) or card.pipeline_tag),

@@ -55,7 +55,7 @@ def platform(card: Card) -> dict[str, JsonValue]:
         "authors": "; ".join(card.authors) or None,
         "model_created_at": None,
         "model_references": "\n".join(card.references) or None,
-        "disk_size_gb": _gibibytes(sum(file.size for file in card.files)) if card.files else None,
+        "disk_size_gb": _gibibytes(card.size) if card.files else None,
         "template": card.template,
         "model_usage_type": card.model_usage_type,
         "inference_python_file": None,

@@ -13,7 +13,7 @@ from dxwatchd.card.parts.components import Component
 from dxwatchd.card.parts.conflicts import Conflict, Statement
 from dxwatchd.card.parts.context import Context
 from dxwatchd.card.parts.custom_code import CustomCode
-from dxwatchd.card.parts.files import FilePart, WeightSetPart
+from dxwatchd.card.parts.files import FilePart, UnlistedFiles, WeightSetPart
 from dxwatchd.card.parts.integrity import Integrity, PickleFile, Provenance
 from dxwatchd.card.parts.kv_cache import KvCache, KvLayers
 from dxwatchd.card.parts.lineage import Ancestor
@@ -53,5 +53,6 @@ __all__ = [
     "Statement",
     "Tokenizer",
     "TrainingMemory",
+    "UnlistedFiles",
     "WeightSetPart",
 ]

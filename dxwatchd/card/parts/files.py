@@ -24,3 +24,10 @@ class FilePart(Part):
     name: str
     size: Count
     digest: str | None = None
+
+
+class UnlistedFiles(Part):
+    """Files that a card has no room to list. count: how many; size: of all of them, in bytes."""
+
+    count: Count
+    size: Count
