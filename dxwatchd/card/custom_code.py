@@ -15,7 +15,7 @@ from collections.abc import Mapping, Set
 from dxwatchd.card.auto_map import Reference, auto_map, class_names, modules
 from dxwatchd.card.class_defaults import config_class, has_model_class, version
 from dxwatchd.card.parts import CustomCode
-from dxwatchd.card.values import LIST_LIMIT, Notes, at, mapping, text, texts
+from dxwatchd.card.values import LIST_LIMIT, Notes, at, encodable, mapping, text, texts
 from dxwatchd.core.model import Layout, ModelFolder
 from dxwatchd.core.room import Room
 
