@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from dxwatchd.card.adapter import base_of
+from dxwatchd.card.loading.adapter import base_of
 from dxwatchd.card.parts import Provenance
 from dxwatchd.card.schema import Card
 from dxwatchd.card.values import encodable

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
-from dxwatchd.card.adapter import adapter
-from dxwatchd.card.architecture import architecture
-from dxwatchd.card.capabilities import capabilities
-from dxwatchd.card.components import components, pipeline_architecture
-from dxwatchd.card.context import context
-from dxwatchd.card.custom_code import custom_code
-from dxwatchd.card.descriptive import describe, sees, usage_type
-from dxwatchd.card.dtype import dtype
-from dxwatchd.card.first_module import at_the_top, first_module, put_back
-from dxwatchd.card.folder_files import listed_files, weight_sets
-from dxwatchd.card.generation import generation_config
-from dxwatchd.card.gguf import gguf_architecture, gguf_context, gguf_tokenizer
-from dxwatchd.card.gguf_kv_cache import gguf_kv_cache
-from dxwatchd.card.integrity import integrity
-from dxwatchd.card.kv_cache import kv_cache
-from dxwatchd.card.lineage import lineage
-from dxwatchd.card.memory import memory_estimate
-from dxwatchd.card.other_configs import completed
+from dxwatchd.card.config.architecture import architecture
+from dxwatchd.card.config.context import context
+from dxwatchd.card.config.kv_cache import kv_cache
+from dxwatchd.card.config.other_configs import completed
+from dxwatchd.card.gguf.kv_cache import gguf_kv_cache
+from dxwatchd.card.gguf.network import gguf_architecture, gguf_context, gguf_tokenizer
+from dxwatchd.card.loading.adapter import adapter
+from dxwatchd.card.loading.components import components, pipeline_architecture
+from dxwatchd.card.loading.custom_code import custom_code
+from dxwatchd.card.loading.first_module import at_the_top, first_module, put_back
+from dxwatchd.card.loading.folder_files import listed_files, weight_sets
+from dxwatchd.card.loading.generation import generation_config
+from dxwatchd.card.loading.integrity import integrity
+from dxwatchd.card.loading.sentence_transformers import sentence_transformers
+from dxwatchd.card.loading.tokenizer import tokenizer
 from dxwatchd.card.overrides import apply_overrides
-from dxwatchd.card.parameters import count, main_type
 from dxwatchd.card.parts import (
     Architecture,
     Conflict,
@@ -33,14 +29,18 @@ from dxwatchd.card.parts import (
     Statement,
     Tokenizer,
 )
-from dxwatchd.card.quantization import gguf_quantization, packed_bits, quantization
 from dxwatchd.card.schema import Availability, Card, Change
-from dxwatchd.card.sentence_transformers import sentence_transformers
-from dxwatchd.card.shapes import embedding_sizes, note_conflicts
 from dxwatchd.card.sources import CardInputs, Identity
-from dxwatchd.card.tied_by_weights import settled
-from dxwatchd.card.tokenizer import tokenizer
 from dxwatchd.card.values import Notes, clean, encodable, mapping
+from dxwatchd.card.weights.dtype import dtype
+from dxwatchd.card.weights.memory import memory_estimate
+from dxwatchd.card.weights.parameters import count, main_type
+from dxwatchd.card.weights.quantization import gguf_quantization, packed_bits, quantization
+from dxwatchd.card.weights.shapes import embedding_sizes, note_conflicts
+from dxwatchd.card.weights.tied_by_weights import settled
+from dxwatchd.card.words.capabilities import capabilities
+from dxwatchd.card.words.descriptive import describe, sees, usage_type
+from dxwatchd.card.words.lineage import lineage
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 
 _NAME_LIMIT = 1000

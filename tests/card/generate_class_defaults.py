@@ -1,4 +1,4 @@
-"""Generates `dxwatchd/card/class_defaults.json`: what transformers knows, and takes for what is not stated.
+"""Generates `dxwatchd/card/config/class_defaults.json`: what transformers knows, and takes by default.
 
 Run where the development packages are: `python tests/card/generate_class_defaults.py`. No model is built and
 torch is not needed. Each class is made with nothing stated, then with one size doubled at a time: what stays
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-OUT = Path(__file__).parents[2] / "dxwatchd" / "card" / "class_defaults.json"
+OUT = Path(__file__).parents[2] / "dxwatchd" / "card" / "config" / "class_defaults.json"
 
 KEYS = (
     # sizes, under the names that classes give them

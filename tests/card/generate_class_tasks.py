@@ -1,4 +1,4 @@
-"""Generates `dxwatchd/card/class_tasks.json`: tasks of transformers' classes that their names do not tell.
+"""Generates `dxwatchd/card/words/class_tasks.json`: tasks of classes that their names do not tell.
 
 Run where the development packages are: `python tests/card/generate_class_tasks.py`. The source of
 transformers' auto classes is parsed, not run, so torch is not needed.
@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from dxwatchd.card.tasks import ending_task
+from dxwatchd.card.words.tasks import ending_task
 
-OUT = Path(__file__).parents[2] / "dxwatchd" / "card" / "class_tasks.json"
+OUT = Path(__file__).parents[2] / "dxwatchd" / "card" / "words" / "class_tasks.json"
 
 MAPPINGS = (
     ("RETRIEVAL", "visual-document-retrieval"),

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.architecture import architecture
-from dxwatchd.card.class_defaults import config_class, has_model_class
-from dxwatchd.card.config_keys import find, text_class
-from dxwatchd.card.context import context
-from dxwatchd.card.shapes import embedding_sizes, note_conflicts
+from dxwatchd.card.config.architecture import architecture
+from dxwatchd.card.config.class_defaults import config_class, has_model_class
+from dxwatchd.card.config.config_keys import find, text_class
+from dxwatchd.card.config.context import context
 from dxwatchd.card.values import Notes
+from dxwatchd.card.weights.shapes import embedding_sizes, note_conflicts
 
-TABLE = Path(__file__).parents[2] / "dxwatchd" / "card" / "class_defaults.json"
+TABLE = Path(__file__).parents[2] / "dxwatchd" / "card" / "config" / "class_defaults.json"
 
 
 @pytest.mark.oracle

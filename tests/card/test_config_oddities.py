@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.architecture import architecture
+from dxwatchd.card.config.architecture import architecture
 from dxwatchd.card.parts import Moe
 from dxwatchd.card.values import Notes
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.architecture import architecture
-from dxwatchd.card.context import context
-from dxwatchd.card.dtype import config_dtype, dtype
+from dxwatchd.card.config.architecture import architecture
+from dxwatchd.card.config.context import context
+from dxwatchd.card.loading.sentence_transformers import sentence_transformers
+from dxwatchd.card.loading.tokenizer import tokenizer
 from dxwatchd.card.parts import Context, Quantization
-from dxwatchd.card.quantization import gguf_quantization, packed_bits, quantization
-from dxwatchd.card.sentence_transformers import sentence_transformers
-from dxwatchd.card.tokenizer import tokenizer
 from dxwatchd.card.values import Notes
+from dxwatchd.card.weights.dtype import config_dtype, dtype
+from dxwatchd.card.weights.quantization import gguf_quantization, packed_bits, quantization
 
 _LLAMA = {"hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32}
 

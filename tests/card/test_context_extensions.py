@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.context import context
+from dxwatchd.card.config.context import context
 from dxwatchd.card.values import Notes
 
 _LINEAR = {"max_position_embeddings": 4096, "rope_scaling": {"type": "linear", "factor": 4.0}}

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxwatchd.card.build import build_card
-from dxwatchd.card.class_defaults import version
-from dxwatchd.card.custom_code import custom_code
+from dxwatchd.card.config.class_defaults import version
+from dxwatchd.card.loading.custom_code import custom_code
 from dxwatchd.card.parts import CustomCode
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import CardInputs, Identity, wanted_documents

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxwatchd.card.build import build_card
-from dxwatchd.card.limitations import LIMIT
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import CardInputs
+from dxwatchd.card.words.limitations import LIMIT
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.front_matter import read_front_matter

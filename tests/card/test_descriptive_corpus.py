@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from dxwatchd.card.build import build_card
-from dxwatchd.card.limitations import LIMIT
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import Identity
-from dxwatchd.card.task_names import TASKS
+from dxwatchd.card.words.limitations import LIMIT
+from dxwatchd.card.words.task_names import TASKS
 from dxwatchd.cardmaking import read_inputs
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.feed_forward import expert_size, intermediate_size
+from dxwatchd.card.config.feed_forward import expert_size, intermediate_size
 
 HIDDEN = (64, "config.json#/hidden_size")
 

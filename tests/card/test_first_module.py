@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dxwatchd.card.build import build_card
-from dxwatchd.card.first_module import first_module
+from dxwatchd.card.loading.first_module import first_module
 from dxwatchd.card.schema import Card
 from dxwatchd.card.sources import CardInputs, Identity, wanted_documents
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder

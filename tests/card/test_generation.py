@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dxwatchd.card.generation import generation_config
+from dxwatchd.card.loading.generation import generation_config
 from dxwatchd.card.sources import CardInputs
 from dxwatchd.card.values import Notes
 from dxwatchd.core.model import Kind, Layout, ModelFolder

@@ -20,8 +20,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from safetensors import TensorSpec, safe_open, serialize_file
 
-from dxwatchd.card.quantization import GGUF_FILE_TYPES
 from dxwatchd.card.schema import Card
+from dxwatchd.card.weights.quantization import GGUF_FILE_TYPES
 from tests.test_cardmaking import card_of
 
 pytestmark = pytest.mark.oracle

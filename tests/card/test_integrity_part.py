@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxwatchd.card.build import build_card
-from dxwatchd.card.integrity import integrity
+from dxwatchd.card.loading.integrity import integrity
+from dxwatchd.card.loading.weights_only import ALLOWED
 from dxwatchd.card.parts import Integrity, PickleFile
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import CardInputs
 from dxwatchd.card.values import LIST_LIMIT, Notes
-from dxwatchd.card.weights_only import ALLOWED
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder, WeightFormat, WeightSet
 from dxwatchd.core.pickles import UNKNOWN, PickleContent

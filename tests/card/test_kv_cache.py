@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dxwatchd.card.architecture import architecture
-from dxwatchd.card.context import context
-from dxwatchd.card.gguf import gguf_architecture
-from dxwatchd.card.gguf_kv_cache import gguf_kv_cache
-from dxwatchd.card.kv_cache import cache_dtype, kv_cache
-from dxwatchd.card.layer_rules import LayerType
-from dxwatchd.card.layers import layer_types
+from dxwatchd.card.config.architecture import architecture
+from dxwatchd.card.config.context import context
+from dxwatchd.card.config.kv_cache import cache_dtype, kv_cache
+from dxwatchd.card.config.layer_rules import LayerType
+from dxwatchd.card.config.layers import layer_types
+from dxwatchd.card.gguf.kv_cache import gguf_kv_cache
+from dxwatchd.card.gguf.network import gguf_architecture
 from dxwatchd.card.parts import KvCache, Quantization
 from dxwatchd.card.values import Notes
 

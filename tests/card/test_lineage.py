@@ -15,7 +15,7 @@ from dxwatchd.card.build import build_card
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import CardInputs, Identity
-from dxwatchd.card.stated_names import hub_id, stated_name
+from dxwatchd.card.words.stated_names import hub_id, stated_name
 from dxwatchd.core.findings import Source, findings, key_of
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder
 from dxwatchd.core.naming import is_generic

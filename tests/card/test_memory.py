@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.memory import (
+from dxwatchd.card.parts import KvCache, MemoryEstimate, Parameters
+from dxwatchd.card.values import Notes
+from dxwatchd.card.weights.memory import (
     BATCH,
     SHORT_CONTEXT,
     full_training_memory,
@@ -16,8 +18,6 @@ from dxwatchd.card.memory import (
     memory_estimate,
     serving_memory,
 )
-from dxwatchd.card.parts import KvCache, MemoryEstimate, Parameters
-from dxwatchd.card.values import Notes
 
 QWEN3_8B = KvCache(bytes_per_token=147_456, constant_bytes=0, dtype="bfloat16")
 GIB = 2**30

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxwatchd.card.build import build_card
-from dxwatchd.card.config_formats import FORMATS
+from dxwatchd.card.config.config_formats import FORMATS
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import CardInputs

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.logical_weights import is_buffer, logical_elements
-from dxwatchd.card.parameters import active_parameters, count, is_routed_expert, predicts_ahead
 from dxwatchd.card.parts import Moe, Parameters
 from dxwatchd.card.values import Notes
+from dxwatchd.card.weights.logical_weights import is_buffer, logical_elements
+from dxwatchd.card.weights.parameters import active_parameters, count, is_routed_expert, predicts_ahead
 
 Make = Callable[..., Any]
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dxwatchd.card.architecture import architecture
-from dxwatchd.card.context import context
-from dxwatchd.card.kv_cache import kv_cache
-from dxwatchd.card.per_layer import differing, own_sizes, with_sizes
+from dxwatchd.card.config.architecture import architecture
+from dxwatchd.card.config.context import context
+from dxwatchd.card.config.kv_cache import kv_cache
+from dxwatchd.card.config.per_layer import differing, own_sizes, with_sizes
 from dxwatchd.card.values import Notes
 
 _KINDS = ["sliding_attention", "full_attention"] * 2

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from dxwatchd.card.build import build_card
-from dxwatchd.card.capabilities import capabilities
-from dxwatchd.card.components import components
-from dxwatchd.card.format_tasks import Task
+from dxwatchd.card.loading.components import components
+from dxwatchd.card.loading.sentence_transformers import sentence_transformers
 from dxwatchd.card.parts import ChatTemplate, Component, SentenceTransformers
-from dxwatchd.card.sentence_transformers import sentence_transformers
 from dxwatchd.card.sources import CardInputs, wanted_documents
 from dxwatchd.card.values import Notes
+from dxwatchd.card.words.capabilities import capabilities
+from dxwatchd.card.words.format_tasks import Task
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder
 from tests.card.conftest import IDENTITY
 

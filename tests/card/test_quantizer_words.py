@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.quantization import quantization
 from dxwatchd.card.values import Notes
+from dxwatchd.card.weights.quantization import quantization
 from tests.card.test_transformers_oracle import card_of
 
 _HQQ = {"nbits": 3, "group_size": 64, "axis": 1}

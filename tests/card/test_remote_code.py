@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.architecture import architecture
-from dxwatchd.card.context import context
-from dxwatchd.card.kv_cache import kv_cache
+from dxwatchd.card.config.architecture import architecture
+from dxwatchd.card.config.context import context
+from dxwatchd.card.config.kv_cache import kv_cache
 from dxwatchd.card.parts import KvCache, Moe
 from dxwatchd.card.values import Notes
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.format_tasks import Task
 from dxwatchd.card.parts import Architecture
-from dxwatchd.card.pipeline_tasks import pipeline_task
 from dxwatchd.card.sources import CardInputs
-from dxwatchd.card.task_names import TASK_TYPES, TASKS
-from dxwatchd.card.tasks import all_tasks, class_task, ending_task, main_task
+from dxwatchd.card.words.format_tasks import Task
+from dxwatchd.card.words.pipeline_tasks import pipeline_task
+from dxwatchd.card.words.task_names import TASK_TYPES, TASKS
+from dxwatchd.card.words.tasks import all_tasks, class_task, ending_task, main_task
 from dxwatchd.core.model import Kind, Layout, ModelFolder
 
 
@@ -110,7 +110,7 @@ def test_no_class_of_transformers_has_a_task_of_another() -> None:
 
 def test_the_table_is_what_the_endings_do_not_tell() -> None:
     """It repeats nothing that a name's ending says, and names tasks of the Hub alone."""
-    path = Path(__file__).parents[2] / "dxwatchd" / "card" / "class_tasks.json"
+    path = Path(__file__).parents[2] / "dxwatchd" / "card" / "words" / "class_tasks.json"
     tasks = json.loads(path.read_text())["tasks"]
     assert all(task is None or task in TASKS for task in tasks.values())
     assert all(task != ending_task(name) for name, task in tasks.items())

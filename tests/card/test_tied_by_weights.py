@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dxwatchd.card.architecture import architecture
 from dxwatchd.card.build import build_card
+from dxwatchd.card.config.architecture import architecture
 from dxwatchd.card.schema import Card
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.card.values import Notes

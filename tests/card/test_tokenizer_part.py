@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dxwatchd.card.chat_templates import chat_template, chat_templates
+from dxwatchd.card.loading.chat_templates import chat_template, chat_templates
+from dxwatchd.card.loading.tokenizer import tokenizer, tokenizer_files
 from dxwatchd.card.parts import Tokenizer
-from dxwatchd.card.tokenizer import tokenizer, tokenizer_files
 from dxwatchd.card.values import Notes
 from dxwatchd.cardmaking import read_inputs
 from dxwatchd.core.model import Kind, Layout, ModelFile, ModelFolder

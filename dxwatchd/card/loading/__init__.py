@@ -1,0 +1,1 @@
+"""What loading a model takes: files, tokenizer, modules, code, what would run, how it generates."""

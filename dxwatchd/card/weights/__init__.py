@@ -1,0 +1,1 @@
+"""What the headers of weight files tell: counts, number formats, packing, memory."""

@@ -1,0 +1,1 @@
+"""What a folder says in words: its README, its tasks, its makers, what it was made from."""
