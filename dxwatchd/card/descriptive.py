@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ _VISION_TASKS = frozenset(
 )
 _GENERATIVE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 _VISION_KEYS = ("vision", "visual", "image", "img_", "mm_")
-_VISION_MODULES = ("vision", "visual")
+_VISION_MODULE = re.compile(r"(?:^|\.)(?:vision|visual)")
 _VERSION_KEYS = ("version", "model_version")
 _LANGUAGES = 256  # BLOOM names 46, mT5 101
 
@@ -136,7 +137,7 @@ def sees(documents: Mapping[str, object], tensor_names: Iterable[str]) -> bool:
     preprocessor = mapping(documents.get("preprocessor_config.json"))
     if any(key in preprocessor for key in ("image_processor_type", "image_mean")):
         return True
-    return any(f".{word}" in f".{name}" for name in tensor_names for word in _VISION_MODULES)
+    return any("vis" in name and _VISION_MODULE.search(name) for name in tensor_names)
 
 
 def usage_type(

@@ -42,6 +42,7 @@ _EMBEDDINGS = (
     ".word_embeddings.weight",
     ".embed_in.weight",
 )
+_NUMBERED = "model.layers."
 _HEADS = (".lm_head.weight", ".embed_out.weight")
 _TIED_BY_CLASS = frozenset({"gpt2", "gpt_bigcode"})
 """Model types whose output layer is the embedding unless the config says otherwise."""
@@ -166,17 +167,17 @@ def _packed(tensor: TensorInfo, siblings: Mapping[str, TensorInfo], bits: Bits) 
 
 def is_buffer(name: str, shape: tuple[int, ...]) -> bool:
     """Whether a tensor is a saved buffer: position numbers, rotary tables, statistics, attention masks."""
-    parts = name.split(".")
-    if parts[-1] in _BUFFERS or (parts[-1] == "weight" and parts[0] in _BUFFERS):
+    last = name.rpartition(".")[2]
+    if last in _BUFFERS or (last == "weight" and name.partition(".")[0] in _BUFFERS):
         return True
-    if parts[-1] == "bias" and len(shape) >= 2:  # the causal mask of GPT-2 and GPT-NeoX: (1, 1, n, n)
-        return parts[-2:-1] in (["attn"], ["attention"])
-    return parts[-2:] == ["embed_positions", "weights"] or parts[-3:] == ["ffn", "gate", "bias"]
+    if last == "bias" and len(shape) >= 2:  # the causal mask of GPT-2 and GPT-NeoX: (1, 1, n, n)
+        return f".{name}".endswith((".attn.bias", ".attention.bias"))
+    return f".{name}".endswith((".embed_positions.weights", ".ffn.gate.bias"))
 
 
 def is_routed_expert(name: str) -> bool:
     """Whether a tensor belongs to the experts among which a router chooses."""
-    return "experts" in name.split(".") or "_exps." in name
+    return ".experts." in f".{name}." or "_exps." in name
 
 
 def predicts_ahead(name: str, layers: int | None) -> bool:
@@ -184,12 +185,12 @@ def predicts_ahead(name: str, layers: int | None) -> bool:
 
     DeepSeek-V3 and its like number them on behind the model's own layers, Qwen3-Next and MiMo name them.
     """
-    parts = name.split(".")
-    if "mtp" in parts or "mtp_layers" in parts:
+    if "mtp" in name and not {"mtp", "mtp_layers"}.isdisjoint(name.split(".")):
         return True
-    if layers is None or parts[:2] != ["model", "layers"] or len(parts) < 3:
+    if layers is None or not name.startswith(_NUMBERED):
         return False
-    return parts[2].isdecimal() and len(parts[2]) < 6 and int(parts[2]) >= layers
+    number = name[len(_NUMBERED) :].partition(".")[0]
+    return number.isdecimal() and len(number) < 6 and int(number) >= layers
 
 
 def active_parameters(total: int, routed: int, moe: Moe | None) -> int | None:
@@ -204,8 +205,12 @@ def active_parameters(total: int, routed: int, moe: Moe | None) -> int | None:
 
 
 def _is_auxiliary(module: str, last: str, dtype: str, siblings: Mapping[str, TensorInfo]) -> bool:
-    if last in _AUXILIARY or dtype == "F8_E8M0" or ".quant_state" in f"{module}.{last}":
+    if last in _AUXILIARY or dtype == "F8_E8M0":
         return True
+    if last.startswith("quant_state") or ".quant_state" in module:
+        return True
+    if last == "weight":  # as most tensors of most models end: what follows is on other names
+        return False
     if last in ("scales", "zeros", "biases"):
         weight = siblings.get(f"{module}.weight")
         return f"{module}.qweight" in siblings or (weight is not None and weight.dtype == "U32")
