@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import parse
+from dxwatchd.core.entries import path_problem
 from dxwatchd.core.naming import canonical, technical_name_problem
 from dxwatchd.core.text import printable
 
@@ -110,11 +111,17 @@ def model_folder(
     process, if it has it mounted elsewhere than the daemon, which wrote its own place into the index.
 
     Nothing is looked for there: whether the folder can be loaded is what `availability` says. Raises
-    ModelsRootUnknown where neither says where the root is, and what `load_card` and `list_cards` do.
+    ModelsRootUnknown where neither says where the root is, CardUnreadable where the path leads out of it, as
+    the daemon never writes it, and what `load_card` and `list_cards` do.
     """
     path = load_card(model, state_dir=state_dir).path if isinstance(model, str) else model.path
+    problem = path_problem(path)
+    if problem is not None:
+        raise CardUnreadable(f'"{printable(path, 80)}" is no path below the models root: {problem}')
     if models_root is None:
         models_root = _read_index(Path(state_dir))[0].get("models_root")
+        if isinstance(models_root, str) and not models_root.startswith("/"):
+            models_root = None  # of no process's working directory
     if not isinstance(models_root, Path) and (not isinstance(models_root, str) or not models_root):
         raise ModelsRootUnknown(
             f"the index in {state_dir} does not say where the models root is; start dxwatchd once to have it "
@@ -170,8 +177,7 @@ def _read_index(state_dir: Path) -> tuple[dict[str, Any], tuple[CardEntry, ...]]
     path = state_dir / "cards" / INDEX
     try:
         data = json.loads(path.read_bytes())
-        fields = ("technical_name", "model_name", "path", "availability", "revision", "digest")
-        return data, tuple(CardEntry(*(line[field] for field in fields)) for line in data["models"])
+        return data, tuple(map(_entry, data["models"]))
     except FileNotFoundError:
         raise StateDirectoryNotFound(
             f"no cards were published in {state_dir}; give dxwatchd's state_dir, or approve a first model"
@@ -180,6 +186,15 @@ def _read_index(state_dir: Path) -> tuple[dict[str, Any], tuple[CardEntry, ...]]
         raise CardUnreadable(
             f"{path} cannot be read: {error}; the next change of a card makes it anew"
         ) from error
+
+
+def _entry(line: Any) -> CardEntry:
+    """One line of the index. Raises KeyError, TypeError where it is none."""
+    fields = ("technical_name", "model_name", "path", "availability", "digest")
+    texts = {field: line[field] for field in fields}
+    if not all(isinstance(text, str) for text in texts.values()) or not isinstance(line["revision"], int):
+        raise TypeError("a line of its models has a value of another type")
+    return CardEntry(**texts, revision=line["revision"])
 
 
 def _not_registered(technical_name: str, state_dir: Path) -> DxwatchdError:
@@ -200,7 +215,9 @@ def _not_registered(technical_name: str, state_dir: Path) -> DxwatchdError:
     close = get_close_matches(wanted, names, n=1, cutoff=0.5)
     closest = close[0] if close else next((name for name in names if wanted and wanted in name), None)
     message = f'no model is registered as "{printable(technical_name, 80)}"'
-    if any(dead.get("technical_name") == wanted for dead in data.get("tombstones", ())):
+    removed = data.get("tombstones")
+    dead = removed if isinstance(removed, list) else []
+    if any(isinstance(one, dict) and one.get("technical_name") == wanted for one in dead):
         message += "; it was removed"
     message += f'; the closest is "{closest}"' if closest else "; `dxwatchd list` shows what is"
     return ModelNotRegistered(message, closest)

@@ -168,6 +168,54 @@ def test_an_index_of_0_1_0_is_read_and_lacks_only_the_root(publishing: Publishin
         assert model_folder("a", state_dir=publishing.state, models_root="/m") == Path("/m/p/a")
 
 
+@pytest.mark.parametrize("path", ["/etc", "../x", "p/../../x", "p/..", "", "a\0b", "a\nb"])
+def test_a_path_that_leads_out_of_the_root_is_refused(publishing: Publishing, path: str) -> None:
+    """Whoever edits a card or the index sends no reader to a folder elsewhere."""
+    publishing.publish("a")
+    card = load_card("a", state_dir=publishing.state).model_copy(update={"path": path})
+    (publishing.state / "cards" / "a.json").write_bytes(dump(card))
+    index = publishing.state / "cards" / "index.json"
+    data = json.loads(index.read_bytes())
+    data["models"][0]["path"] = path
+    index.write_text(json.dumps(data))
+    for model in ("a", card, list_cards(state_dir=publishing.state)[0]):
+        with pytest.raises(CardUnreadable, match="no path below the models root"):
+            model_folder(model, state_dir=publishing.state)
+
+
+@pytest.mark.parametrize("root", ["models", "../models", "./"])
+def test_a_root_that_depends_on_the_reader_is_none(publishing: Publishing, root: str) -> None:
+    """A relative root in the index would be another folder for each process."""
+    publishing.publish("a")
+    index = publishing.state / "cards" / "index.json"
+    index.write_text(json.dumps({**json.loads(index.read_bytes()), "models_root": root}))
+    with pytest.raises(ModelsRootUnknown):
+        model_folder("a", state_dir=publishing.state)
+
+
+@pytest.mark.parametrize(
+    "field", ["technical_name", "model_name", "path", "availability", "revision", "digest"]
+)
+@pytest.mark.parametrize("value", [None, [], {}, "5", 1.5])
+def test_a_line_of_the_index_with_another_type_is_told(
+    publishing: Publishing, field: str, value: object
+) -> None:
+    """As the damage that it is, not as an error of whoever asks."""
+    publishing.publish("a")
+    index = publishing.state / "cards" / "index.json"
+    data = json.loads(index.read_bytes())
+    data["models"][0][field] = value
+    data["tombstones"] = value
+    index.write_text(json.dumps(data))
+    if isinstance(value, str) and field != "revision":
+        assert list_cards(state_dir=publishing.state)
+    else:
+        with pytest.raises(CardUnreadable):
+            list_cards(state_dir=publishing.state)
+    with pytest.raises((ModelNotRegistered, CardUnreadable)):
+        load_card("b", state_dir=publishing.state)
+
+
 def test_watching_gives_what_is_there_then_every_change(publishing: Publishing) -> None:
     """Added, changed, removed, in the order of publication; a directory without an index is waited for."""
     stop = threading.Event()

@@ -15,8 +15,8 @@ from dxwatchd.core.pickles import UNKNOWN, PickleContent
 from dxwatchd.core.room import Room
 from dxwatchd.core.snapshot import basename
 from dxwatchd.readers.errors import ReaderError
-from dxwatchd.readers.pickle_globals import read_pickles
-from dxwatchd.readers.pickle_opcodes import Steps
+from dxwatchd.readers.pickle_globals import TOO_LARGE, read_pickles
+from dxwatchd.readers.pickle_opcodes import OutOfStepsError, Steps
 from dxwatchd.readers.reading import read_up_to, refused, seek_to
 from dxwatchd.readers.torch_archive import LOCAL_ENTRY
 from dxwatchd.readers.zip_members import Content, find_members, open_member
@@ -113,7 +113,9 @@ def _is_pickle(name: bytes) -> bool:
 def _archive(stream: BinaryIO, size: int, steps: Steps) -> PickleContent | None:
     """All pickles of a zip archive together."""
     try:
-        members = find_members(stream, size, _is_pickle)
+        members = find_members(stream, size, _is_pickle, steps.pay)
+    except OutOfStepsError:
+        return _unread(TOO_LARGE)
     except ReaderError as error:
         if error.fault is Fault.UNREADABLE:
             raise
@@ -122,7 +124,9 @@ def _archive(stream: BinaryIO, size: int, steps: Steps) -> PickleContent | None:
     problems: list[str] = []
     for member in members:
         try:
-            content = _of_member(open_member(stream, size, member), steps)
+            content = _of_member(open_member(stream, size, member, steps.pay), steps)
+        except OutOfStepsError:
+            content = _unread(TOO_LARGE)
         except ReaderError as error:
             if error.fault is Fault.UNREADABLE:
                 raise

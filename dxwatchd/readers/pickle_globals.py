@@ -24,6 +24,7 @@ MAX_HELD = 250_000
 MAX_TEXT = 4 * 2**20
 """Characters of the texts of one pickle that may turn out to be names."""
 
+TOO_LARGE = "It is too large to be read through."
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 _LEGACY_PICKLES = 5
 """Before PyTorch 1.6: the magic number, the protocol, the system, the object, the keys; then raw numbers.
@@ -87,7 +88,7 @@ def read_pickles(stream: BinaryIO, start: int, end: int, steps: Steps) -> Pickle
     try:
         _read_all(stream, start, end, steps, names)
     except OutOfStepsError:
-        problem = "It is too large to be read through."
+        problem = TOO_LARGE
     except ReaderError as error:
         if error.fault is Fault.UNREADABLE:
             raise

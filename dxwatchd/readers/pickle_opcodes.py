@@ -37,6 +37,12 @@ class Steps:
 
     left: int
 
+    def pay(self, length: int) -> None:
+        """Take the steps for one operation that reads so many bytes. Raises OutOfStepsError."""
+        self.left -= 1 + length // _STEP_BYTES
+        if self.left < 0:
+            raise OutOfStepsError
+
 
 class Operation(NamedTuple):
     """argument: its bytes without the length or the newline, those of GLOBAL and INST with the newline
@@ -100,7 +106,7 @@ class _Source:
         seek_to(stream, start)
 
     def read(self, length: int) -> bytes:
-        self._pay(length)
+        self._steps.pay(length)
         if self.position + length > self._end:
             raise _cut_off()
         self.position += length
@@ -135,13 +141,8 @@ class _Source:
         if not data:
             raise _cut_off()
         self.position += len(data)
-        self._pay(len(data))
+        self._steps.pay(len(data))
         return data
-
-    def _pay(self, length: int) -> None:
-        self._steps.left -= 1 + length // _STEP_BYTES
-        if self._steps.left < 0:
-            raise OutOfStepsError
 
 
 def _cut_off() -> ReaderError:

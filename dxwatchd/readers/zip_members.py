@@ -55,9 +55,12 @@ class Content(NamedTuple):
     whole: bool = True
 
 
-def find_members(stream: BinaryIO, size: int, wanted: Callable[[bytes], bool]) -> tuple[Member, ...]:
+def find_members(
+    stream: BinaryIO, size: int, wanted: Callable[[bytes], bool], pay: Callable[[int], None]
+) -> tuple[Member, ...]:
     """The members of an archive of `size` bytes whose name, as it is stored, is wanted.
 
+    pay: told how many bytes are going to be read; what it raises ends the reading, as in `open_member`.
     Raises ReaderError: TRUNCATED where the archive has no directory, MALFORMED where that is not what its
     end says or other archives may be found in the file, TOO_LARGE, UNREADABLE.
     """
@@ -68,6 +71,7 @@ def find_members(stream: BinaryIO, size: int, wanted: Callable[[bytes], bool]) -
         raise ReaderError(Fault.MALFORMED, "The archive ends more than once.")
     if directory.length > MAX_DIRECTORY:
         raise ReaderError(Fault.TOO_LARGE, "The archive's directory is too large to be read.")
+    pay(directory.length)
     found: list[Member] = []
     seek_to(stream, directory.offset)
     left = directory.length
@@ -121,7 +125,7 @@ def _large(extra: bytes, packed: int, unpacked: int, header: int) -> tuple[int, 
     raise ReaderError(Fault.MALFORMED, "An entry of the archive lacks its size.")
 
 
-def open_member(stream: BinaryIO, size: int, member: Member) -> Content:
+def open_member(stream: BinaryIO, size: int, member: Member, pay: Callable[[int], None]) -> Content:
     """The bytes of a member of an archive of `size` bytes.
 
     Raises ReaderError: MALFORMED where there is no such member or it is not what the directory says,
@@ -137,6 +141,7 @@ def open_member(stream: BinaryIO, size: int, member: Member) -> Content:
     if member.method == _STORED:
         return Content(stream, start, start + member.packed)
     seek_to(stream, start)
+    pay(MAX_UNPACKED)  # whatever it says of its size: a few bytes may unpack to all of it
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         data = unpacker.decompress(read_exactly(stream, min(member.packed, MAX_UNPACKED)), MAX_UNPACKED)

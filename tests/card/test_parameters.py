@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dxwatchd.card.parts import Moe, Parameters
 from dxwatchd.card.values import Notes
+from dxwatchd.card.weights.dtype import TORCH_NAMES, stored_dtype
 from dxwatchd.card.weights.logical_weights import is_buffer, logical_elements
 from dxwatchd.card.weights.parameters import active_parameters, count, is_routed_expert, predicts_ahead
+from dxwatchd.readers.safetensors import Tensor
 
 Make = Callable[..., Any]
 
@@ -183,3 +188,27 @@ def test_layers_of_multi_token_prediction_are_told_apart(tensor: Callable[..., A
 def test_tensors_of_multi_token_prediction(name: str, layers: int | None, expected: bool) -> None:
     """By their number or by their name."""
     assert predicts_ahead(name, layers) is expected
+
+
+_STORED = st.builds(
+    Tensor,
+    st.sampled_from(
+        ["a.weight", "b.weight", "c.bias", "d.inv_freq", "e.weight_scale", "f", "g.weight", "h.w"]
+    ),
+    st.sampled_from(["F32", "BF16", "F16", "F8_E4M3", "I32", "U8"]),
+    st.just((2, 3)),
+    st.integers(1, 4),
+)
+
+
+@given(st.lists(_STORED, max_size=8), st.booleans())
+def test_the_dtype_is_that_of_most_bytes(tensors: list[Tensor], quantised: bool) -> None:
+    """Counting stops where the rest can change nothing: the answer is that of counting everything."""
+    listed = {tensor.name: tensor for tensor in tensors}
+    sizes: Counter[str] = Counter()
+    for tensor in listed.values():
+        name = TORCH_NAMES.get(tensor.dtype)
+        if name and not (quantised and "float8" in name) and logical_elements(tensor, listed, lambda _: None):
+            sizes[name] += tensor.nbytes
+    expected = max(sorted(sizes), key=lambda name: sizes[name]) if sizes else None
+    assert stored_dtype({"w": tensors}, quantised=quantised) == expected

@@ -1,8 +1,9 @@
-"""Feeds the readers, and whole folders, with spoiled true files: `python -m tests.fuzz.engine --inputs 1000`.
+"""Feeds readers, whole folders and the card with spoiled files: `python -m tests.fuzz.engine --inputs 1000`.
 
 Runs by itself, so that its memory can be bounded and every file that it opens be watched. It ends with an
 error, and with the input that caused it, as soon as a reader lets anything but its own error out, takes more
-memory than it may, or a file outside the models root is opened. The same seed gives the same inputs.
+memory than it may, or a file outside the models root is opened; and where a card is not what its bytes, its
+exports and its screen say (`card_checks`). The same seed gives the same inputs.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from dxwatchd.readers.pickle_opcodes import Steps
 from dxwatchd.readers.safetensors import read_header as read_safetensors
 from dxwatchd.readers.which import reading_of
 from dxwatchd.scan import Scanner
+from tests.fuzz.card_checks import check
+from tests.fuzz.cards import feed_cards
 from tests.layouts import making
 from tests.readers.pickle_making import Running, legacy, state_dict, torch_zip
 
@@ -271,7 +274,7 @@ def _look(root: Path) -> None:
         for reason in (*verdict.reasons, *verdict.warnings):
             str(reason)
         expected_digests(model, snapshot)
-        make_card(root, model, Identity("a", "A", model.path, model.path, verdict.fingerprint))
+        check(make_card(root, model, Identity("a", "A", model.path, model.path, verdict.fingerprint)))
 
 
 def _memory() -> str | None:
@@ -299,20 +302,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=20_000, help="for the readers")
     parser.add_argument("--folders", type=int, default=500, help="whole folders")
+    parser.add_argument("--cards", type=int, default=2_000, help="cards of what no writer writes")
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args()
     began = time.monotonic()
     wrong = 0
-    for problem in feed_folders(wanted.folders, wanted.seed):
-        print(problem)
-        wrong += 1
+    for feed, count in ((feed_folders, wanted.folders), (feed_cards, wanted.cards)):
+        for problem in feed(count, wanted.seed):
+            print(problem)
+            wrong += 1
     targets()  # what making them takes is not the readers'
     bound_memory()
     for problem in feed_readers(wanted.inputs, wanted.seed):
         print(problem)
         wrong += 1
     took = time.monotonic() - began
-    print(f"{wanted.inputs + wanted.folders:,} inputs, {wrong} wrong, {took:.0f} s")
+    print(f"{wanted.inputs + wanted.folders + wanted.cards:,} inputs, {wrong} wrong, {took:.0f} s")
     return 1 if wrong else 0
 
 

@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import tarfile
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,6 +22,7 @@ from dxwatchd.core.pickles import UNKNOWN, PickleContent
 from dxwatchd.readers import pickle_files
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.pickle_files import MAX_STEPS, may_be_pickle, read_file, read_folder
+from dxwatchd.readers.pickle_globals import TOO_LARGE
 from dxwatchd.readers.pickle_opcodes import Steps
 from tests.layouts import making
 from tests.readers.judging import Counting
@@ -269,3 +271,15 @@ class TestFolder:
         assert [content.complete for content in found.values()] == [True, True, False]
         assert found["c.bin"].globals == (UNKNOWN,)
         assert "more than is listed" in found["c.bin"].problem
+
+    def test_what_is_unpacked_is_paid_for(self) -> None:
+        """A kilobyte may unpack to megabytes: a folder of such archives would take an hour."""
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in range(100):
+                archive.writestr(f"{number}.pkl", bytes(2**20))
+        begun = time.process_time()
+        found = self.files(**{f"m{number}_bin": made.getvalue() for number in range(200)})
+        assert time.process_time() - begun < 20
+        assert not any(content.complete for content in found.values())
+        assert found["m199.bin"].problem == TOO_LARGE

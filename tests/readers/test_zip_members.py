@@ -19,6 +19,10 @@ from dxwatchd.readers.zip_members import MAX_MEMBERS, MAX_UNPACKED, find_members
 BODY = b"what a member holds" * 9
 
 
+def free(_: int) -> None:
+    """What is read costs nothing."""
+
+
 def archive(files: dict[str, bytes] | None = None, *, packed: bool = False, zip64: bool = False) -> bytes:
     """An archive with these files."""
     target = io.BytesIO()
@@ -33,8 +37,8 @@ def archive(files: dict[str, bytes] | None = None, *, packed: bool = False, zip6
 def read(data: bytes, wanted: Callable[[bytes], bool] = lambda name: name.endswith(b".pkl")) -> list[bytes]:
     """What all members of interest hold."""
     stream, found = io.BytesIO(data), []
-    for member in find_members(stream, len(data), wanted):
-        content = open_member(stream, len(data), member)
+    for member in find_members(stream, len(data), wanted, free):
+        content = open_member(stream, len(data), member, free)
         content.stream.seek(content.start)
         found.append(content.stream.read(content.end - content.start))
     return found
@@ -145,7 +149,7 @@ def test_a_bomb_is_unpacked_to_the_bound_only() -> None:
     data = archive({"x.pkl": bytes(20 * MAX_UNPACKED)}, packed=True)
     assert len(data) < MAX_UNPACKED // 10
     stream = io.BytesIO(data)
-    content = open_member(stream, len(data), find_members(stream, len(data), lambda _: True)[0])
+    content = open_member(stream, len(data), find_members(stream, len(data), lambda _: True, free)[0], free)
     assert (content.end, content.whole) == (MAX_UNPACKED, False)
 
 
@@ -153,8 +157,8 @@ def test_a_small_packed_member_is_whole() -> None:
     """Nothing is left of it."""
     data = archive(packed=True)
     stream = io.BytesIO(data)
-    member = find_members(stream, len(data), lambda name: name.endswith(b".pkl"))[0]
-    assert open_member(stream, len(data), member).whole
+    member = find_members(stream, len(data), lambda name: name.endswith(b".pkl"), free)[0]
+    assert open_member(stream, len(data), member, free).whole
 
 
 def test_damaged_packed_bytes_are_refused() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from dxwatchd.card.config.config_keys import pointer, text_part
@@ -48,14 +47,30 @@ def stored_dtype(tensors: Mapping[str, Sequence[TensorInfo]], *, quantised: bool
     Of a quantised model only the weights that were left alone count: those in 16 bits and more.
     """
     listed = {tensor.name: tensor for file in tensors.values() for tensor in file}
-    sizes: Counter[str] = Counter()
+    stored: dict[str, list[TensorInfo]] = {}
     for tensor in listed.values():
         name = TORCH_NAMES.get(tensor.dtype)
-        if name is None or (quantised and name.startswith("float8")):
-            continue
+        if name is not None and not (quantised and name.startswith("float8")):
+            stored.setdefault(name, []).append(tensor)
+    most = {name: sum(tensor.nbytes for tensor in found) for name, found in stored.items()}
+    counted: dict[str, int] = {}
+    for name in sorted(most, key=lambda name: most[name], reverse=True):
+        others = max((counted.get(other, most[other]) for other in most if other != name), default=0)
+        counted[name] = _weights_bytes(stored[name], listed, others)
+        if counted[name] > others:
+            return name
+    return max(sorted(counted), key=lambda name: counted[name]) if any(counted.values()) else None
+
+
+def _weights_bytes(found: Sequence[TensorInfo], listed: Mapping[str, TensorInfo], enough: int) -> int:
+    """The bytes of those tensors that are weights, counted until they are more than `enough`."""
+    total = 0
+    for tensor in found:
         if logical_elements(tensor, listed, lambda _: None):
-            sizes[name] += tensor.nbytes
-    return max(sorted(sizes), key=lambda name: sizes[name]) if sizes else None
+            total += tensor.nbytes
+            if total > enough:
+                break
+    return total
 
 
 def dtype(

@@ -81,17 +81,21 @@ def _packed(tensor: TensorInfo, siblings: Mapping[str, TensorInfo], bits: Bits) 
 
 def is_buffer(name: str, shape: tuple[int, ...]) -> bool:
     """Whether a tensor is a saved buffer: position numbers, rotary tables, statistics, attention masks."""
-    parts = name.split(".")
-    if parts[-1] in _BUFFERS or (parts[-1] == "weight" and parts[0] in _BUFFERS):
+    last = name.rpartition(".")[2]
+    if last in _BUFFERS or (last == "weight" and name.partition(".")[0] in _BUFFERS):
         return True
-    if parts[-1] == "bias" and len(shape) >= 2:  # the causal mask of GPT-2 and GPT-NeoX: (1, 1, n, n)
-        return parts[-2:-1] in (["attn"], ["attention"])
-    return parts[-2:] == ["embed_positions", "weights"] or parts[-3:] == ["ffn", "gate", "bias"]
+    if last == "bias" and len(shape) >= 2:  # the causal mask of GPT-2 and GPT-NeoX: (1, 1, n, n)
+        return f".{name}".endswith((".attn.bias", ".attention.bias"))
+    return f".{name}".endswith((".embed_positions.weights", ".ffn.gate.bias"))
 
 
 def _is_auxiliary(module: str, last: str, dtype: str, siblings: Mapping[str, TensorInfo]) -> bool:
-    if last in _AUXILIARY or dtype == "F8_E8M0" or ".quant_state" in f"{module}.{last}":
+    if last in _AUXILIARY or dtype == "F8_E8M0":
         return True
+    if last.startswith("quant_state") or ".quant_state" in module:
+        return True
+    if last == "weight":  # as most tensors of most models end: what follows is on other names
+        return False
     if last in ("scales", "zeros", "biases"):
         weight = siblings.get(f"{module}.weight")
         return f"{module}.qweight" in siblings or (weight is not None and weight.dtype == "U32")

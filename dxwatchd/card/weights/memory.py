@@ -71,12 +71,12 @@ def lora_parameters(tensors: Iterable[TensorInfo], rank: int) -> tuple[int, tupl
     """
     trained, names = 0, set()
     for tensor in tensors:
+        if len(tensor.shape) != 2 or tensor.dtype not in _FLOATS or ".experts." in f".{tensor.name}":
+            continue
         *module, last = tensor.name.split(".")
-        if last != "weight" or len(tensor.shape) != 2 or not any(part.isdecimal() for part in module):
+        if last != "weight" or not module or module[-1] in _NOT_LINEAR:
             continue
-        if module[-1] in _NOT_LINEAR or "experts" in module or tensor.dtype not in _FLOATS:
-            continue
-        if not _TOWERS.search(tensor.name):
+        if any(part.isdecimal() for part in module) and not _TOWERS.search(tensor.name):
             trained += rank * sum(tensor.shape)
             names.add(clean(module[-1]))
     return (trained, tuple(sorted(names))) if len(names) <= LIST_LIMIT else (0, ())

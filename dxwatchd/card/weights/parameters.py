@@ -20,6 +20,7 @@ EMBEDDINGS = (
     ".embed_in.weight",
 )
 """Ends of the names of a table of tokens that a head may be tied to."""
+_NUMBERED = "model.layers."
 _HEADS = (".lm_head.weight", ".embed_out.weight")
 _TIED_BY_CLASS = frozenset({"gpt2", "gpt_bigcode"})
 """Model types whose output layer is the embedding unless the config says otherwise."""
@@ -96,7 +97,7 @@ def count(
 
 def is_routed_expert(name: str) -> bool:
     """Whether a tensor belongs to the experts among which a router chooses."""
-    return "experts" in name.split(".") or "_exps." in name
+    return ".experts." in f".{name}." or "_exps." in name
 
 
 def predicts_ahead(name: str, layers: int | None) -> bool:
@@ -104,12 +105,12 @@ def predicts_ahead(name: str, layers: int | None) -> bool:
 
     DeepSeek-V3 and its like number them on behind the model's own layers, Qwen3-Next and MiMo name them.
     """
-    parts = name.split(".")
-    if "mtp" in parts or "mtp_layers" in parts:
+    if "mtp" in name and not {"mtp", "mtp_layers"}.isdisjoint(name.split(".")):
         return True
-    if layers is None or parts[:2] != ["model", "layers"] or len(parts) < 3:
+    if layers is None or not name.startswith(_NUMBERED):
         return False
-    return parts[2].isdecimal() and len(parts[2]) < 6 and int(parts[2]) >= layers
+    number = name[len(_NUMBERED) :].partition(".")[0]
+    return number.isdecimal() and len(number) < 6 and int(number) >= layers
 
 
 def active_parameters(total: int, routed: int, moe: Moe | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ _VISION_TASKS = frozenset(
 )
 _GENERATIVE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 _VISION_KEYS = ("vision", "visual", "image", "img_", "mm_")
-_VISION_MODULES = ("vision", "visual")
+_VISION_MODULE = re.compile(r"(?:^|\.)(?:vision|visual)")
 _VERSION_KEYS = ("version", "model_version")
 _LISTED = 1024  # a model made from many tasks names 500 data sets
 
@@ -137,7 +138,7 @@ def sees(documents: Mapping[str, object], tensor_names: Iterable[str]) -> bool:
     preprocessor = mapping(documents.get("preprocessor_config.json"))
     if any(key in preprocessor for key in ("image_processor_type", "image_mean")):
         return True
-    return any(f".{word}" in f".{name}" for name in tensor_names for word in _VISION_MODULES)
+    return any("vis" in name and _VISION_MODULE.search(name) for name in tensor_names)
 
 
 def usage_type(
