@@ -104,7 +104,6 @@ class Fuzz:
             documents=documents,
             texts={"chat_template.jinja": self.text()} if chance.random() < 0.1 else {},
             front_matter=self._front_matter(),
-            readme_title=None,
             readme_sections=self._sections(),
             tensors={self.text() or "w": self._tensors() for _ in range(chance.randrange(3))},
             gguf_metadata=self._metadata() if gguf else {},
