@@ -316,7 +316,7 @@ def _asked(model_type: Any) -> list[str]:
 
 @functools.cache
 def _classes() -> tuple[tuple[str, dict[str, Any]], ...]:
-    table = json.loads((Path(dxwatchd.card.__path__[0]) / "class_defaults.json").read_bytes())
+    table = json.loads((Path(dxwatchd.card.__path__[0]) / "config" / "class_defaults.json").read_bytes())
     return tuple(sorted(table["model_types"].items()))
 
 
