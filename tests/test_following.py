@@ -116,16 +116,16 @@ def model(seed: int = 0) -> Tree:
 
 def test_bases_follow_what_is_registered(root: Root) -> None:
     """Registered after the adapter, renamed, removed: in the same pass, the adapter's other content kept."""
-    root.put("lora", lora("acme/tiny"))
+    root.put("lora", lora("acme/tiny-1b"))
     root.enter("lora", "lora", 'notes = "mine"')
     assert root.passes() == [("registered", "lora", 1)]
     first = root.card("lora")
-    root.put("acme/tiny", model())
-    root.enter("tiny", "acme/tiny")
+    root.put("acme/tiny-1b", model())
+    root.enter("tiny", "acme/tiny-1b")
     assert root.passes()[:2] == [("registered", "tiny", 1), ("resolved", "lora", 2)]
-    assert root.cycle.cards.published().cards["lora"].bases == (Base("acme/tiny", "tiny"),)
+    assert root.cycle.cards.published().cards["lora"].bases == (Base("acme/tiny-1b", "tiny"),)
     root.enter("tiny", None)
-    root.enter("other", "acme/tiny")
+    root.enter("other", "acme/tiny-1b")
     happened = root.passes()
     assert ("resolved", "lora", 3) in happened or ("resolved", "lora", 4) in happened
     adapter = root.card("lora").adapter
@@ -141,18 +141,18 @@ def test_bases_follow_what_is_registered(root: Root) -> None:
 
 def test_a_card_that_cannot_be_made_is_nobodys_base(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the plan wanted to register counts once it is; then the adapter follows."""
-    root.put("acme/tiny", model())
-    root.put("lora", lora("acme/tiny"))
+    root.put("acme/tiny-1b", model())
+    root.put("lora", lora("acme/tiny-1b"))
     make = cardmaking.try_card
 
     def failing(top: Path, folder: object, identity: object) -> object:
-        return None if getattr(folder, "path", "") == "acme/tiny" else make(top, folder, identity)  # type: ignore[arg-type]  # as it is called
+        return None if getattr(folder, "path", "") == "acme/tiny-1b" else make(top, folder, identity)  # type: ignore[arg-type]  # as it is called
 
     monkeypatch.setattr(publishing, "try_card", failing)
-    root.enter("tiny", "acme/tiny")
+    root.enter("tiny", "acme/tiny-1b")
     root.enter("lora", "lora")
     assert ("registered", "lora", 1) in root.passes()
-    assert root.cycle.cards.published().cards["lora"].bases == (Base("acme/tiny", UNRESOLVED),)
+    assert root.cycle.cards.published().cards["lora"].bases == (Base("acme/tiny-1b", UNRESOLVED),)
     monkeypatch.setattr(publishing, "try_card", make)
     happened = root.passes()
     assert happened[0] == ("registered", "tiny", 1)
@@ -161,11 +161,11 @@ def test_a_card_that_cannot_be_made_is_nobodys_base(root: Root, monkeypatch: pyt
 
 def test_a_kill_between_base_and_adapter_is_made_good(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next pass finds by itself that the adapter does not name its base yet."""
-    root.put("lora", lora("acme/tiny"))
+    root.put("lora", lora("acme/tiny-1b"))
     root.enter("lora", "lora")
     root.passes()
-    root.put("acme/tiny", model())
-    root.enter("tiny", "acme/tiny")
+    root.put("acme/tiny-1b", model())
+    root.enter("tiny", "acme/tiny-1b")
     with monkeypatch.context() as patch:
         patch.setattr(publishing.Publisher, "follow", lambda _self, _stop: [])
         time.sleep(0.003)
@@ -242,7 +242,7 @@ def _found(root: Root) -> str:
 
 def test_a_damaged_lineage_makes_a_damaged_card(root: Root) -> None:
     """It counts as absent, and is made anew from its folder."""
-    root.put("lora", lora("acme/tiny"))
+    root.put("lora", lora("acme/tiny-1b"))
     root.enter("lora", "lora")
     root.passes()
     path = root.cycle.cards.path_of("lora")
