@@ -15,6 +15,8 @@ _ADDRESS = re.compile(
     r"https?://(?:www\.)?(?:huggingface\.co|hf\.co|modelscope\.cn/models)/(?P<id>[^/?#\s]+/[^/?#\s]+)",
     re.IGNORECASE,
 )
+_SIZE = re.compile(r"tiny|mini|small|medium|base|large|x{1,2}l|[0-9]+(\.[0-9]+)?[bm]", re.IGNORECASE)
+"""A name that says little alone, and enough behind its publisher's (`facebook/small`)."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -47,7 +49,7 @@ def hub_id(stated: str) -> str | None:
     org, _, name = stated.partition("/")
     if _PART.fullmatch(org) is None or _PART.fullmatch(name) is None or is_generic(org):
         return None
-    return stated if _is_telling(name) else None
+    return stated if _is_telling(name) or _SIZE.fullmatch(name) else None
 
 
 def _is_telling(name: str) -> bool:
