@@ -41,6 +41,8 @@ MAX_TEXT = 2**20
 MAX_DOCUMENTS = 16 * 2**20
 """Bytes of all JSON documents of a folder together, which are in memory at once; real ones have 2 MB."""
 _TOO_MANY = "With it the folder's JSON files have more than {:,} bytes together, so it was not read."
+MAX_HEADERS = 512 * 2**20
+"""Bytes of the headers of all weight files that are counted; the largest open models have 20 MB."""
 MAX_TENSORS = 1_000_000
 """Of all weight files that are counted; the largest open models have 200,000."""
 
@@ -107,6 +109,7 @@ class _Reading:
     gguf_arrays: dict[str, int] = field(default_factory=dict)
     gguf_lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
     documents_left: int = field(default_factory=lambda: MAX_DOCUMENTS)
+    headers_left: int = field(default_factory=lambda: MAX_HEADERS)
     tensors_left: int = field(default_factory=lambda: MAX_TENSORS)
 
     def open(self, name: str) -> BinaryIO:
@@ -170,16 +173,22 @@ class _Reading:
             with self.open(name) as stream:
                 size = bytes_left(stream)
                 if weights.format is WeightFormat.SAFETENSORS:
-                    self.tensors[name] = read_safetensors(stream, size).tensors
+                    header = read_safetensors(stream, size)
+                    self.tensors[name] = header.tensors
+                    self.headers_left -= header.header_length
                 elif weights.format is WeightFormat.GGUF:
-                    self._gguf(name, read_gguf(stream, size))
+                    table = read_gguf(stream, size)
+                    self._gguf(name, table)
+                    self.headers_left -= table.header_length
                 self.tensors_left -= len(self.tensors.get(name, ()))
         except (ReaderError, OSError) as error:
             self.warnings.append(f"{name}: {error}")
             return False
-        if self.tensors_left < 0:
-            self.warnings.append(f"{name}: with it there are more than {MAX_TENSORS:,} tensors: not counted")
-        return self.tensors_left >= 0
+        fits = min(self.tensors_left, self.headers_left) >= 0
+        if not fits:
+            most = f"{MAX_TENSORS:,} tensors or {MAX_HEADERS:,} bytes of headers"
+            self.warnings.append(f"{name}: with it there are more than {most}: not counted")
+        return fits
 
     def _gguf(self, name: str, header: GgufHeader) -> None:
         self.tensors[name] = tuple(
