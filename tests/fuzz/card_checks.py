@@ -22,7 +22,7 @@ from dxwatchd.core.provenance import Check
 from dxwatchd.core.records import Availability, Base, CardRecord
 
 MOST_BYTES = 6 * 2**20
-"""Of one card: the largest that was made on purpose, all of its lists full of the longest names, has 4.5 MB."""
+"""Of one card: the largest made on purpose, all of its lists full of the longest names, has 4.5 MB."""
 
 
 def look_at(inputs: CardInputs, identity: Identity) -> Card:
