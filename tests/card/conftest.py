@@ -120,7 +120,8 @@ def _family(path: Path, recipes: ModuleType) -> Family:
     primary = expected.get("primary_config")
     answers = expected["configs"].get(primary, {}).get("answers")
     if primary and primary != "config.json":  # a component: its config as if it were a model of its own
-        inputs = CardInputs(model=model, documents={"config.json": documents.get(primary)})
+        alone = ModelFolder(path.name, Layout.TRANSFORMERS, Kind.MODEL, (), (), (), ())
+        inputs = CardInputs(model=alone, documents={"config.json": documents.get(primary)})
     return Family(path.name, inputs, answers, expected)
 
 
