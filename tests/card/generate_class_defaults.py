@@ -168,7 +168,6 @@ def _rules(bare: Mapping[str, Any], probes: list[tuple[str, dict[str, Any]]]) ->
     found = {}
     for field, keys, rule, value in (
         ("num_key_value_heads", ("num_key_value_heads", "num_kv_heads"), "num_attention_heads", _heads),
-        ("head_dim", ("head_dim",), "hidden_size / num_attention_heads", _width),
         ("intermediate_size", ("intermediate_size", "ffn_hidden_size"), "4 * hidden_size", _four_times),
     ):
         key = next((name for name in keys if isinstance(bare.get(name), int)), None)
@@ -183,10 +182,6 @@ def _first(made: Mapping[str, Any], names: tuple[str, ...]) -> int:
 
 def _heads(made: Mapping[str, Any]) -> int:
     return _first(made, HEADS)
-
-
-def _width(made: Mapping[str, Any]) -> int:
-    return _first(made, HIDDEN) // max(_first(made, HEADS), 1)
 
 
 def _four_times(made: Mapping[str, Any]) -> int:

@@ -14,7 +14,6 @@ from typing import Any
 
 FOLLOWS_HEADS = "num_attention_heads"
 FOUR_TIMES_HIDDEN = "4 * hidden_size"
-SHARE_OF_HIDDEN = "hidden_size / num_attention_heads"
 """Values of `ConfigClass.rules`."""
 
 
@@ -48,14 +47,18 @@ def config_class(model_type: str | None) -> ConfigClass | None:
 
 def has_model_class(class_name: str) -> bool:
     """Whether a name is put together as those of transformers' model classes, in letters of either case."""
-    name, stored = class_name.lower(), _stored()
-    families = set(stored["families"])
-    return any(name.endswith(head) and name[: -len(head)] in families for head in stored["heads"])
+    name, families = class_name.lower(), _families()
+    return any(name.endswith(head) and name[: -len(head)] in families for head in _stored()["heads"])
 
 
 def version() -> str:
     """The version of transformers that all of this is about."""
     return str(_stored()["transformers"])
+
+
+@functools.cache
+def _families() -> frozenset[str]:
+    return frozenset(_stored()["families"])
 
 
 @functools.cache
