@@ -29,7 +29,7 @@ from dxwatchd.card.parts import (
     Statement,
     Tokenizer,
 )
-from dxwatchd.card.schema import Availability, Card, Change
+from dxwatchd.card.schema import Availability, Card
 from dxwatchd.card.sources import CardInputs, Identity
 from dxwatchd.card.values import Notes, clean, encodable, mapping
 from dxwatchd.card.weights.dtype import dtype
@@ -98,7 +98,7 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         entry_path=encodable(identity.entry_path),
         availability=cast("Availability", identity.availability),
         revision=identity.revision,
-        change=cast("Change", identity.change),
+        change=identity.change,
         fingerprint=identity.fingerprint,
         approved_fingerprint=identity.approved_fingerprint,
         model_usage_type=usage[0] if usage else None,

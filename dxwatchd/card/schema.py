@@ -31,18 +31,6 @@ from dxwatchd.card.parts import (
 
 SCHEMA = "dxwatchd.card/v1"
 Availability = Literal["available", "drifted", "missing"]
-Change = Literal[
-    "registered",
-    "approved_again",
-    "drifted",
-    "restored",
-    "missing",
-    "moved",
-    "renamed",
-    "overridden",
-    "resolved",
-    "digested",
-]
 
 
 class Card(Part):
@@ -50,8 +38,9 @@ class Card(Part):
 
     path: relative to the models root, where the folder was last seen; entry_path: the manifest's path at that
     time (they differ while a move waits to be confirmed); revision: counts up with every change, `change`
-    says which it was; fingerprint: of the content described; approved_fingerprint: what the entry's line said
-    when that content was taken; dtype: of the weights that are not quantised, in torch's spelling;
+    says which it was (an event of the journal; later releases may have further ones);
+    fingerprint: of the content described; approved_fingerprint: what the entry's line said when that content
+    was taken; dtype: of the weights that are not quantised, in torch's spelling;
     sources: field path → where the value is from; overrides: what the manifest says instead;
     conflicts: where the folder contradicts itself; version: the publisher's own; training_objectives: what
     it was trained for; limitations: the README's words on them; references: papers and pages that the folder
@@ -69,7 +58,7 @@ class Card(Part):
     entry_path: str
     availability: Availability
     revision: Size
-    change: Change
+    change: str
     fingerprint: str
     approved_fingerprint: str | None = None
     model_usage_type: str | None = None
