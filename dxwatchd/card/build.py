@@ -74,7 +74,6 @@ def build_card(inputs: CardInputs, identity: Identity) -> Card:
         packed_bits(documents, packing),
         notes,
         tied=shape.tie_word_embeddings,
-        model_type=shape.model_type,
         moe=shape.moe,
         layers=shape.num_hidden_layers,
         adapter=model.kind is Kind.ADAPTER,

@@ -22,8 +22,6 @@ EMBEDDINGS = (
 """Ends of the names of a table of tokens that a head may be tied to."""
 _NUMBERED = "model.layers."
 _HEADS = (".lm_head.weight", ".embed_out.weight")
-_TIED_BY_CLASS = frozenset({"gpt2", "gpt_bigcode"})
-"""Model types whose output layer is the embedding unless the config says otherwise."""
 
 
 def main_type(tensors: Mapping[str, Sequence[TensorInfo]]) -> str | None:
@@ -41,7 +39,6 @@ def count(
     notes: Notes,
     *,
     tied: bool | None = None,
-    model_type: str | None = None,
     moe: Moe | None = None,
     layers: int | None = None,
     adapter: bool = False,
@@ -58,7 +55,7 @@ def count(
         return Parameters()
     stored = sum(map(elements, listed.values()))
     size = sum(tensor.nbytes for tensor in listed.values())
-    copies = _copies(listed, model_type, tied=tied)
+    copies = _copies(listed, tied=tied)
     by_name = {
         name: logical_elements(each, listed, bits) for name, each in listed.items() if name not in copies
     }
@@ -124,14 +121,14 @@ def active_parameters(total: int, routed: int, moe: Moe | None) -> int | None:
     return None if rest or moe.num_experts_per_tok > moe.num_experts else total - routed + used
 
 
-def _copies(listed: Mapping[str, TensorInfo], model_type: str | None, *, tied: bool | None) -> set[str]:
+def _copies(listed: Mapping[str, TensorInfo], *, tied: bool | None) -> set[str]:
     """Names of stored copies of the embedding."""
     shared = listed.get("shared.weight") or listed.get("model.shared.weight")
     copies: set[str] = set()
     if shared is not None:
         sides = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
         copies |= {name for name in listed if name.endswith(sides) and listed[name].shape == shared.shape}
-    if tied or (tied is None and model_type in _TIED_BY_CLASS):
+    if tied:
         shapes = {listed[name].shape for name in _ending(listed, EMBEDDINGS)}
         copies |= {name for name in _ending(listed, _HEADS) if listed[name].shape in shapes}
     return copies
