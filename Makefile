@@ -7,6 +7,9 @@ STATE ?= state
 ARGS ?=
 PYTEST_ARGS ?=
 
+# A part of the tests says nothing of all promises.
+PROMISES = $(if $(PYTEST_ARGS),,--promises .promises.json)
+
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
@@ -26,9 +29,10 @@ run: $(VENV)/.stamp-run ## run the daemon; MODELS=folder to watch, STATE=its own
 	@exec $(BIN)/dxwatchd run --models-root "$(MODELS)" --state-dir "$(STATE)" $(ARGS)
 
 test: lint ## check and test everything; PYTEST_ARGS=further arguments for pytest
-	@$(BIN)/pytest -n auto --dist loadgroup -m "not slow" $(PYTEST_ARGS) || [ $$? -eq 5 ]
+	@rm -f .promises.json
+	@$(BIN)/pytest -n auto --dist loadgroup -m "not slow" $(PROMISES) $(PYTEST_ARGS) || [ $$? -eq 5 ]
 	@if $(BIN)/pytest -q --collect-only -m slow $(PYTEST_ARGS) >/dev/null; \
-	then $(BIN)/pytest -m slow $(PYTEST_ARGS); fi
+	then $(BIN)/pytest -m slow $(PROMISES) $(PYTEST_ARGS); fi
 
 lint: $(VENV)/.stamp-dev ## check style, types and import contracts
 	@$(BIN)/ruff check --quiet .

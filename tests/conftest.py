@@ -16,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+pytest_plugins = ("tests.promises",)
+
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 LEAK_GRACE: Final = 2.0  # seconds for threads and files that are about to end
 

@@ -131,6 +131,7 @@ def test_an_append_torn_at_any_byte_is_completed(tmp_path: Path, before: str) ->
     assert pending.read() is None
 
 
+@pytest.mark.promise(4, "an append torn by a kill, and what a person made of it since")
 def test_what_a_person_made_of_a_torn_block_is_theirs(tmp_path: Path) -> None:
     """An edited file is not appended to; whether its entries are there tells whether it is done."""
     path, pending = tmp_path / "m.toml", PendingFile(tmp_path / "append.pending")
