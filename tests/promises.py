@@ -1,8 +1,8 @@
 """What the tests tried to break each of the promises with: collected by the run, written to `PROMISES.md`.
 
 A test says what it does with `@pytest.mark.promise(NUMBER, "the fault")`, and with the fixture `tried` how
-many times it did. With `--promises FILE` the run notes in FILE what came of it, beside what earlier runs noted
-there, and writes the table anew.
+many times it did. With `--promises FILE` the run notes in FILE what came of it, beside what earlier runs
+noted there, and writes the table anew.
 """
 
 from __future__ import annotations
