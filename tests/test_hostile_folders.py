@@ -56,6 +56,7 @@ def _device(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [os.mkfifo, _socket, _device], ids=["FIFO", "socket", "device"])
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "m.gguf", "any.bin"])
+@pytest.mark.promise(7, "FIFOs, sockets, devices among the files")
 def test_what_is_no_file_is_told_and_not_opened(root: Path, make: Callable[[Path], None], name: str) -> None:
     """Opening a FIFO would wait for a writer without end; a device would give bytes without end."""
     lay({key: data for key, data in GOOD.items() if key != name}, root / "m")
@@ -83,6 +84,7 @@ ESCAPES = [
 
 
 @pytest.mark.parametrize("name", ESCAPES)
+@pytest.mark.promise(1, "an index that names files elsewhere")
 def test_an_index_that_names_what_is_elsewhere_is_refused(root: Path, name: str) -> None:
     """In a weight map, in `modules.json` and in `model_index.json`: nothing outside is looked at."""
     outside = root.parent / "secret"
@@ -111,6 +113,7 @@ def test_an_index_that_names_what_is_elsewhere_is_refused(root: Path, name: str)
     "target", ["/etc/passwd", "../../../../../../../../etc/passwd", "/proc/self/mem", "/dev/zero", "."]
 )
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "model-00001-of-00002.safetensors"])
+@pytest.mark.promise(1, "links that lead out of the models root")
 def test_links_out_of_the_root_are_not_followed(root: Path, name: str, target: str) -> None:
     """Such a link is a reason, whatever it leads to; nothing there is read."""
     lay({key: data for key, data in GOOD.items() if key != name}, root / "m")
@@ -147,6 +150,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.promise(7, "names that break lines or are no text")
 def test_any_name_can_be_told(root: Path, name: bytes) -> None:
     """As a folder's and as a file's: it is either proposed or refused, and every word on it is one line."""
     lay(GOOD, root / os.fsdecode(name))
@@ -164,6 +168,7 @@ def test_any_name_can_be_told(root: Path, name: bytes) -> None:
 
 
 @pytest.mark.parametrize("what", ["config.json", "model.safetensors", ""])
+@pytest.mark.promise(7, "files and folders that may not be read")
 def test_what_may_not_be_read_is_told(root: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file or a folder without the right to read it: its state is unreadable, with a remedy."""
     lay(GOOD, root / "m")
@@ -190,6 +195,7 @@ def test_what_may_not_be_read_is_told(root: Path, what: str, monkeypatch: pytest
     assert all(reason.remedy for reason in reasons)
 
 
+@pytest.mark.promise(7, "a hundred thousand files in one folder")
 def test_a_hundred_thousand_files_in_one_folder(root: Path) -> None:
     """They are seen, in bounded memory, and the model among them is whole."""
     lay(GOOD, root / "m")
@@ -208,6 +214,7 @@ def test_a_hundred_thousand_files_in_one_folder(root: Path) -> None:
     assert peak < 256 * 2**20
 
 
+@pytest.mark.promise(7, "thousands of folders in each other")
 def test_thousands_of_folders_in_each_other_are_cut_off(root: Path) -> None:
     """A tree deeper than any path that the kernel takes in one piece ends at a bound, and says so."""
     here = os.open(root, os.O_RDONLY)
@@ -225,6 +232,7 @@ def test_thousands_of_folders_in_each_other_are_cut_off(root: Path) -> None:
     assert stray.reasons[0].kind is Why.UNREADABLE
 
 
+@pytest.mark.promise(7, "one bad folder among a thousand good ones")
 def test_one_bad_folder_among_a_thousand_good_ones(root: Path) -> None:
     """Whatever is wrong with it, every good one is whole in the same look."""
     for number in range(1000):

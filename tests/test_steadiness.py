@@ -47,6 +47,7 @@ def test_what_is_as_it_was_seen_is_steady(judged: tuple[Path, ModelFolder, Snaps
     ],
     ids=["written", "removed", "touched", "renamed"],
 )
+@pytest.mark.promise(3, "a change between the look and the proposal")
 def test_any_change_since_the_look_is_not(
     judged: tuple[Path, ModelFolder, Snapshot], change: Callable[[Path], object]
 ) -> None:
@@ -56,6 +57,7 @@ def test_any_change_since_the_look_is_not(
     assert not is_steady(root, model, seen)
 
 
+@pytest.mark.promise(3, "a writer that has a whole file open or mapped")
 def test_a_writer_is_seen_though_nothing_has_changed(judged: tuple[Path, ModelFolder, Snapshot]) -> None:
     """Somebody has a weight file open for writing, or mapped: the kernel knows."""
     root, model, seen = judged

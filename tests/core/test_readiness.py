@@ -99,6 +99,7 @@ SPOILED: list[tuple[dict[str, Any], list[tuple[ReasonKind, str]]]] = [
 
 
 @pytest.mark.parametrize(("inside", "reasons"), SPOILED)
+@pytest.mark.promise(10, "every way not to be whole")
 def test_what_is_not_whole_says_why(inside: Tree, reasons: list[tuple[ReasonKind, str]]) -> None:
     """Exactly these reasons, each with its file and a remedy, and no fingerprint."""
     found = verdict(inside)
@@ -108,6 +109,7 @@ def test_what_is_not_whole_says_why(inside: Tree, reasons: list[tuple[ReasonKind
 
 
 @pytest.mark.parametrize("without", [(1,), (3,), (2, 5), (1, 2, 3, 4, 5)])
+@pytest.mark.promise(3, "shards that are missing")
 def test_missing_shards_are_named_one_by_one(without: tuple[int, ...]) -> None:
     """By an index, every shard that is not there; by numbering too, if one is there to number them."""
     wanted = [(ReasonKind.MISSING_FILE, f"model-{number:05d}-of-00005.safetensors") for number in without]
@@ -132,6 +134,7 @@ def test_missing_shards_are_named_one_by_one(without: tuple[int, ...]) -> None:
         "._____temp",
     ],
 )
+@pytest.mark.promise(3, "every copier's temporary name")
 def test_a_copiers_temporary_name_keeps_it_copying(name: str) -> None:
     """Every copier's temporary name, anywhere below the folder, means that a copy is in progress."""
     for inside in (llama(**{name: None}), llama(deeper={name: None}), llama(**{name: {"file": None}})):
@@ -212,6 +215,7 @@ FULL: dict[str, Any] = llama(
         {**FULL, WEIGHTS: replace(FULL[WEIGHTS], time=999)},
     ],
 )
+@pytest.mark.promise(9, "what is no content, and must not say `drifted`")
 def test_the_fingerprint_is_the_same_for_the_same_content(other: Tree | Folder) -> None:
     """Times, order, README, pictures, what is not loaded and other forms of the weights are not content."""
     assert verdict(other).fingerprint == verdict(FULL).fingerprint != ""
@@ -229,6 +233,7 @@ def test_the_fingerprint_is_the_same_for_the_same_content(other: Tree | Folder) 
         {name: FULL[name] for name in FULL if name != "tokenizer.json"},
     ],
 )
+@pytest.mark.promise(9, "content that changes, by the fingerprint")
 def test_the_fingerprint_is_another_for_other_content(other: Tree) -> None:
     """Config, tokenizer, code and weights are content, names and all."""
     assert verdict(other).whole

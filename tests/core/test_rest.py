@@ -61,6 +61,7 @@ def test_a_look_that_takes_long_does_not_shorten_the_period() -> None:
         Folder(llama(), time=2_000),
     ],
 )
+@pytest.mark.promise(3, "any change during the quiet period")
 def test_any_change_below_it_starts_the_period_anew(changed: Any) -> None:
     """A size, a time, a new file however deep: the old patience does not count."""
     before = {"m": _rest({"m": llama()}).watched}
@@ -108,6 +109,7 @@ def test_moved_in_as_one_is_at_rest_at_once() -> None:
         {"m": Folder(llama(), time=5_000)},
     ],
 )
+@pytest.mark.promise(3, "a file touched in the tick of the rename")
 def test_what_was_touched_with_or_after_the_move_waits(inside: Tree) -> None:
     """A file stamped in the very tick of the rename may still be written to."""
     assert not _rest(inside, moved_in=frozenset({"m"})).settled

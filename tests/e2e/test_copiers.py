@@ -254,6 +254,7 @@ def job(place: Place, source: tuple[Path, str], request: pytest.FixtureRequest) 
 
 
 @pytest.mark.parametrize("copier", COPIERS)
+@pytest.mark.promise(3, "real copiers that pause midway")
 def test_a_copied_folder_is_proposed_once_and_whole(job: Job, copier: str) -> None:
     """A copier that pauses midway, longer than the quiet period: one proposal, of the whole, never early.
 
@@ -265,6 +266,7 @@ def test_a_copied_folder_is_proposed_once_and_whole(job: Job, copier: str) -> No
 
 @pytest.mark.parametrize("hold", [False, True], ids=["closed", "open"])
 @pytest.mark.parametrize("how", ["posix_fallocate", "truncate"])
+@pytest.mark.promise(3, "a preallocated file of full size")
 def test_a_preallocated_file_is_waited_for(job: Job, how: str, hold: bool) -> None:
     """A file of full size is not taken for whole before its first byte is written, nor with its end missing.
 
@@ -313,6 +315,7 @@ def sshd(place: Place) -> Iterator[tuple[str, ...]]:
             process.terminate()
 
 
+@pytest.mark.promise(3, "a clone of pointers to the weights")
 def test_git_lfs_pointers_are_waited_for(job: Job) -> None:
     """A clone of them is `incomplete`, `explain` says `git lfs pull`, and the real files make it whole."""
     pointers = shutil.copytree(job.source, job.place.folder / "pointers")

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import Place
 
 
@@ -45,6 +47,7 @@ class Sampler:
             self._thread.join()
 
 
+@pytest.mark.promise(3, "a slow copy: index first, shards last, pauses longer than the quiet period")
 def test_a_slow_copy_is_not_proposed_before_it_is_whole(
     place: Place, make_folder: Callable[..., dict[str, int]]
 ) -> None:
@@ -83,6 +86,7 @@ def test_a_slow_copy_is_not_proposed_before_it_is_whole(
     assert sampler.samples > 100
 
 
+@pytest.mark.promise(3, "a weight file written in pieces, with pauses")
 def test_a_file_that_grows_is_not_proposed_before_its_exact_size(place: Place, real_model: Path) -> None:
     """A weight file written in pieces, pauses longer than the quiet period, is only proposed in full."""
     place.options |= {"quiet_period": 0.1, "rescan_interval": 0.3}
@@ -133,6 +137,7 @@ def test_a_move_with_the_default_settings_takes_no_quiet_period(place: Place, re
     print(f"moved in → proposed: {time.monotonic() - moved:.3f} s")
 
 
+@pytest.mark.promise(3, "one file under a copier's temporary name")
 def test_a_temporary_name_keeps_a_folder_waiting(place: Place, real_model: Path) -> None:
     """A whole folder with one file under a copier's name is `copying`, and proposed once that has gone."""
     place.options |= {"quiet_period": 0.1, "rescan_interval": 0.5}

@@ -115,6 +115,7 @@ def _download(place: Place, hub: str, how: str) -> None:
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("how", ["cache", "local"])
+@pytest.mark.promise(3, "the hub's downloaders, pausing")
 def test_a_download_is_proposed_once_it_is_done_and_verified(place: Place, hub: str, how: str) -> None:
     """Pauses are longer than the quiet period: no early sample; one proposal, of the whole; digests agree."""
     path = f"models--org--Name-1B/snapshots/{COMMIT}" if how == "cache" else "Name-1B"

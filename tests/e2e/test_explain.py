@@ -19,6 +19,7 @@ def explained(place: Place, path: str, code: int = 0) -> str:
     return said
 
 
+@pytest.mark.promise(10, "four things wrong with one folder at once")
 def test_each_reason_has_its_file_what_was_expected_and_a_remedy(place: Place) -> None:
     """A shard too short, one missing, one that is a pointer, one with a copier's name: all at once."""
     files = sharded(5)
@@ -49,6 +50,7 @@ def test_what_else_it_may_be_is_listed_with_its_evidence(place: Place) -> None:
 
 
 @pytest.mark.parametrize("part", ["m/onnx", "m/onnx/model.onnx", "m/config.json"])
+@pytest.mark.promise(10, "a path inside a model")
 def test_a_part_is_told_with_its_model(place: Place, part: str) -> None:
     """Of a component, of a file: which model it belongs to, and that one's state."""
     lay({"config.json": CONFIG, "model.safetensors": tensors()}, place.models / "m")
@@ -65,6 +67,7 @@ def test_a_model_inside_another_is_told_by_itself(place: Place) -> None:
     assert explained(place, "m/lora").startswith("m/lora  whole\nwhat it is   peft adapter")
 
 
+@pytest.mark.promise(10, "folders that are passed over")
 def test_what_is_passed_over_says_why(place: Place) -> None:
     """A checkpoint, an old revision in a cache, another program's store."""
     files = {"config.json": CONFIG, "model.safetensors": tensors()}
@@ -83,6 +86,7 @@ def test_what_is_passed_over_says_why(place: Place) -> None:
     assert folders == [f"models--o--m/snapshots/{COMMIT}"]
 
 
+@pytest.mark.promise(10, "a copy that has only begun")
 def test_a_copy_that_has_only_begun_is_told(place: Place) -> None:
     """Nothing but a temporary weight file: no model yet, and why."""
     lay({"model.gguf.part": b"x"}, place.models / "m")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from tests.e2e.conftest import Place
 from tests.layouts.making import CONFIG, Link, lay, plain, sharded, tensors
 
 
+@pytest.mark.promise(7, "one bad folder among a thousand good ones, by a real daemon")
 def test_one_bad_folder_among_a_thousand_good_ones(place: Place) -> None:
     """All good ones are proposed in one pass and one batch; the bad one says what is wrong with it."""
     place.options |= {"quiet_period": 0, "remote_quiet_period": 0}

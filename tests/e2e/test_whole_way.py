@@ -173,6 +173,7 @@ def test_a_peft_adapter_goes_the_whole_way(place: Place) -> None:
     assert card["adapter"]["base_model_name_or_path"] == "Qwen/Qwen3-0.6B"
 
 
+@pytest.mark.promise(1, "the whole way and every command, compared to the nanosecond")
 def test_the_models_root_is_never_written_to(place: Place, real_model: Path) -> None:
     """After the whole way and every command the models root is what it was, to the nanosecond."""
     folder = place.models / "all-MiniLM-L6-v2"

@@ -8,6 +8,8 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import Kind, Layout
 from dxwatchd.core.readiness import Verdict, judge
@@ -165,6 +167,7 @@ def _spoilings(path: Path, elsewhere: Path) -> Iterator[tuple[str, Path]]:
     elsewhere.rename(path)
 
 
+@pytest.mark.promise(3, "weights of the corpus cut by a byte, renamed or removed")
 def test_spoiled_weights_are_never_whole(corpus: Path, make_folder: Make, tmp_path: Path) -> None:
     """Of every whole family: a weight file cut by a byte, renamed by a copier or removed is told by name.
 

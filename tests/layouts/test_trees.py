@@ -167,6 +167,7 @@ def test_what_else_a_folder_may_be_is_kept(root: Path) -> None:
     assert primary.files == ("model.safetensors",)
 
 
+@pytest.mark.promise(1, "a downloader's pickle beside the model")
 def test_a_pickle_beside_a_download_is_never_read(root: Path) -> None:
     """ModelScope's `.msc` says nothing: it has no facts."""
     lay({**FILES, ".msc": b"\x80\x04cposix\nsystem\nX\x04\x00\x00\x00true\x85R."}, root / "m")

@@ -51,6 +51,7 @@ def test_follows_absolute_links_and_linked_roots(root: Path) -> None:
         assert stream.read() == b"inside"
 
 
+@pytest.mark.promise(1, "links that lead out of the models root, read by name")
 def test_refuses_links_that_lead_outside(root: Path) -> None:
     """A link to a file or a folder outside is refused, at the end of the path or on the way."""
     (root / "file").symlink_to("../secret")
@@ -99,6 +100,7 @@ def test_opens_names_of_any_bytes(root: Path, name: bytes) -> None:
         assert stream.read() == b"content"
 
 
+@pytest.mark.promise(7, "a FIFO that nobody writes to")
 def test_does_not_wait_for_a_fifo(root: Path) -> None:
     """A FIFO without a writer is refused at once."""
     os.mkfifo(root / "fifo")

@@ -163,6 +163,7 @@ class TestOthers:
 
     @pytest.mark.parametrize("protocol", range(6))
     @pytest.mark.parametrize("name", ["pytorch_model.bin", ".msc", "x.pkl"])
+    @pytest.mark.promise(1, "pickles that run code when they are loaded")
     def test_hostile_pickles_of_all_protocols(self, protocol: int, name: str) -> None:
         """torch.load unpickles what is no zip archive, whatever its first byte."""
         assert read(pickle.dumps(Running(), protocol), name) == PickleContent((HARMFUL,))
