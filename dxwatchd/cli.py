@@ -48,7 +48,11 @@ def scan(
         bool, typer.Option("--dry-run", help="Show what a pass would do, and do nothing.")
     ] = False,
     accept_removals: Annotated[
-        bool, typer.Option("--accept-removals", help="Confirm that many cards may go at once.")
+        bool,
+        typer.Option(
+            "--accept-removals",
+            help="Confirm that what is held back is meant: models are gone, entries removed.",
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> int:

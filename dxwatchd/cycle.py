@@ -15,6 +15,8 @@ from dxwatchd.core.plan import Observation, Options, Plan
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.rest import Periods, Watched
 from dxwatchd.core.snapshot import Snapshot, is_below
+from dxwatchd.core.withdrawal import CONFIRM
+from dxwatchd.guarding import Guard, acceptance
 from dxwatchd.hints import Hints
 from dxwatchd.integrity import Integrity
 from dxwatchd.log import Key
@@ -38,7 +40,9 @@ RETRY = 1.0
 STATUS_EVERY = 30.0
 """Seconds after which `status.json` is written again though nothing has changed: it shows that we live."""
 
-ROOT_REMEDY = "mount it or bring it back: nothing is withdrawn meanwhile"
+ROOT_REMEDY = (
+    f"mount it or bring it back, or, if it is gone for good, {CONFIRM}; nothing is withdrawn until then"
+)
 
 log = structlog.get_logger()
 
@@ -111,6 +115,7 @@ class Cycle:
             for name in self.cards.damaged:
                 log.warning("file is no card and is ignored", **{Key.PATH: name})
         self.manifest = ManifestView(settings.manifest)
+        self.guard = Guard(self.state.guards)
         self.scanner = Scanner(settings.models_root, settings.ignore, self._facts)
 
     def close(self) -> None:
@@ -152,6 +157,7 @@ class Cycle:
         events: list[Mapping[str, Any]] = []
         waits = False
         try:
+            events.extend(self.publisher.note(acceptance(plan)))
             made, waiting = self.publisher.publish(
                 plan.cards,
                 plan.withdrawals,
@@ -164,6 +170,7 @@ class Cycle:
             proposed, postponed = self.proposer.propose(plan.proposals, view, snapshot)
             events.extend(proposed)
             waits = bool(waiting) or postponed
+            self.guard.remember(plan)
         except OSError as error:
             trouble = f"{error.strerror or error}: {error.filename or self.settings.state_dir}"
         if self._integrity is not None and lost is None:
@@ -227,6 +234,8 @@ class Cycle:
             accept_removals=accept_removals,
             seen_at=looked[1],
             digests=self._integrity.known() if self._integrity is not None else None,
+            root=self.scanner.identity,
+            memory=self.guard.memory,
         )
         options = Options(
             Periods(settings.quiet_period, settings.remote_quiet_period), settings.propose_checkpoints

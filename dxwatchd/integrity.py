@@ -68,7 +68,8 @@ class Integrity:
             )
         self._digester.want([*first, *then])
         self._tell_progress(now)
-        self._forget_stale(snapshot)
+        if not plan.held:  # what is gone by accident comes back, and hashing it again takes days
+            self._forget_stale(snapshot)
 
     def progress(self) -> dict[str, Any]:
         """For `status.json`: how many files and bytes are not read yet, and which is under way."""

@@ -121,6 +121,11 @@ class Publisher:
         """
         return self.publish(resolved(self.cards.published()), (), lambda _model: True, stop)[0]
 
+    def note(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Journal what changes no card by itself, so that it belongs to no generation. Raises OSError."""
+        self.journal.append(events, time=timestamp(), generation=0)
+        return events
+
     def _made(
         self, change: CardChange, is_clean: CleanModel, registry: _Registered
     ) -> tuple[CardRecord, Card] | None:

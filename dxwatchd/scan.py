@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dxwatchd.core.root_guard import RootIdentity
 from dxwatchd.core.snapshot import SeenFolder, Snapshot, Trouble, basename, is_below, join, parent
 from dxwatchd.fact_reading import Cache, FactReader
 from dxwatchd.listing import Listed, Lister
@@ -35,8 +36,7 @@ class _Root:
     """The models root with its links resolved, and what tells it from another one in its place."""
 
     real: str
-    device: int
-    inode: int
+    identity: RootIdentity
 
     def __truediv__(self, path: str) -> str:
         return os.path.join(self.real, path) if path else self.real
@@ -54,12 +54,15 @@ class _Walk:
 
 
 class Scanner:
-    """Looks at one models root, again and again. folders: what is known of it, by path."""
+    """Looks at one models root, again and again. folders: what is known of it, by path; identity: which
+    folder it was at the last look.
+    """
 
     def __init__(self, root: Path, ignore: tuple[str, ...], cache: Cache | None) -> None:
         self.root = root
         self.ignore = ignore
         self.folders: dict[str, SeenFolder] = {}
+        self.identity = RootIdentity()
         self.facts = FactReader(root, cache)
         self._has_folder_links = False
         self._with_file_links: set[str] = set()
@@ -76,7 +79,8 @@ class Scanner:
         """
         root = self._begin(stop)
         # one link may lead to what another one leads to: only the whole tells where each folder belongs
-        if changed is None or "" not in self.folders or self._has_folder_links:
+        another, self.identity = root.identity != self.identity, root.identity
+        if changed is None or "" not in self.folders or self._has_folder_links or another:
             self._look_at_all(root)
         else:
             links: list[tuple[str, str]] = []
@@ -122,10 +126,10 @@ class Scanner:
         try:
             real = os.path.realpath(self.root, strict=True)
             with os.scandir(real):
-                stat = os.stat(real)
+                identity = identity_of(real)
         except OSError as error:
             raise RootLost(f"{self.root}: {error.strerror}") from None
-        return _Root(real, stat.st_dev, stat.st_ino)
+        return _Root(real, identity)
 
     def _snapshot(self) -> Snapshot:
         devices = {folder.stat.device for folder in self.folders.values()}
@@ -247,3 +251,13 @@ class Scanner:
             tuple(listed.folders),
             trouble=listed.trouble,
         )
+
+
+def identity_of(root: str) -> RootIdentity:
+    """Which folder lies at `root`. Raises OSError where none does."""
+    stat = os.stat(root)
+    try:
+        file_system = os.statvfs(root).f_fsid
+    except OSError:  # some do not tell
+        file_system = 0
+    return RootIdentity(stat.st_dev, stat.st_ino, file_system)

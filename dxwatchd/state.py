@@ -38,6 +38,11 @@ class StateDirectory:
         return self.root / "digests.db"
 
     @property
+    def guards(self) -> Path:
+        """What is remembered of the models root."""
+        return self.root / "guards.json"
+
+    @property
     def pending(self) -> Path:
         """The append to the manifest that is under way."""
         return self.root / "append.pending"

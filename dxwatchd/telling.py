@@ -29,6 +29,7 @@ _DECISIONS: Mapping[str, str] = {
     "resolved": "model's lineage resolved anew",
     "digested": "model's digests published",
     "removed": "model removed",
+    "removals_accepted": "removals accepted",
 }
 
 

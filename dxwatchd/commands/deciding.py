@@ -13,6 +13,7 @@ from dxwatchd.commands import output
 from dxwatchd.commands.one_folder import fingerprint_of
 from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError
 from dxwatchd.commands.reporting import ask_for_pass
+from dxwatchd.commands.trusting import insist_on_known_root, insist_on_whole_root
 from dxwatchd.core.entries import Entry, Status, normal_path
 from dxwatchd.core.manifest import Manifest, parse
 from dxwatchd.core.naming import canonical
@@ -38,6 +39,7 @@ def approve(settings: Settings, name: str | None, names: NewNames) -> int:
     """Approve an entry, with the content and the place it has now."""
     manifest = _manifest(settings)
     entry = _the_one_proposal(manifest) if name is None else _entry(settings, manifest, name)
+    insist_on_known_root(settings)
     values: dict[str, object] = {"status": Status.APPROVED.value, **_names(names)}
     path = _place(settings, entry)
     if path != entry.path:
@@ -99,20 +101,23 @@ def remove(settings: Settings, name: str) -> int:
 
 def tidy(settings: Settings) -> int:
     """Remove the proposals whose folder is gone."""
-    if not settings.models_root.is_dir():
-        raise CommandError(
-            f"the models root {settings.models_root} is not there", "mount it or bring it back first"
-        )
-    gone = {
-        entry.technical_name
-        for entry in _manifest(settings).entries
-        if entry.status is Status.PROPOSED and not (settings.models_root / entry.path).is_dir()
-    }
+    before = _gone(settings)
+    insist_on_whole_root(settings)
+    gone = before & _gone(settings)  # gone on both sides of the look: no mount came or went in between
     if not gone:
         output.say("nothing to tidy: every proposal's folder is there")
         return DONE
     _change(settings, lambda tables: _delete(tables, gone))
     return _follow_up(settings, f"removed {', '.join(sorted(gone))}", None)
+
+
+def _gone(settings: Settings) -> set[str]:
+    """The technical names of proposals without a folder."""
+    return {
+        entry.technical_name
+        for entry in _manifest(settings).entries
+        if entry.status is Status.PROPOSED and not (settings.models_root / entry.path).is_dir()
+    }
 
 
 def _delete(tables: AoT, names: set[str]) -> None:
@@ -215,6 +220,8 @@ def _follow_up(settings: Settings, done: str, technical_name: str | None) -> int
             output.say(f"{folder['path']} is {folder['state']}")
             for reason in folder["reasons"]:
                 output.say(f"  {reason['told']}")
+    for reason in told["held"]:
+        output.say(f"held back: {reason['told']}")
     stored = read_stored(state.cards / f"{technical_name}.json") if technical_name else None
     if stored is not None:
         output.say(f"card  {state.cards / f'{technical_name}.json'} (revision {stored.record.revision})")

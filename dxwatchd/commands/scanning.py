@@ -7,6 +7,7 @@ import time
 from dxwatchd.commands import output
 from dxwatchd.commands.output import CommandError, cannot_use
 from dxwatchd.commands.reporting import ask_for_pass, health, print_folders, status
+from dxwatchd.core.naming import canonical
 from dxwatchd.core.plan import Plan
 from dxwatchd.core.text import printable
 from dxwatchd.hints import Hints
@@ -21,21 +22,26 @@ def scan(settings: Settings, *, dry_run: bool, accept_removals: bool, as_json: b
     """One pass: by the running daemon where there is one, else here."""
     state = StateDirectory(settings.state_dir)
     if dry_run:
-        return _show_plan(settings, as_json=as_json)
+        return _show_plan(settings, accept_removals=accept_removals, as_json=as_json)
     if InstanceLock(state.lock).holder() is not None:
         ask_for_pass(settings, accept_removals=accept_removals)
         return status(settings, as_json=as_json)
     return _scan_here(settings, state, accept_removals=accept_removals, as_json=as_json)
 
 
-def _show_plan(settings: Settings, *, as_json: bool) -> int:
+def look_only(settings: Settings, *, accept_removals: bool = False) -> Plan:
+    """What a pass would do now; nothing is done. Raises CommandError."""
     from dxwatchd.cycle import Cycle
 
     try:
         cycle = Cycle(settings, read_only=True)
-        plan = cycle.run(Hints(everything=True), time.monotonic()).plan
+        return cycle.run(Hints(everything=True), time.monotonic(), accept_removals=accept_removals).plan
     except OSError as error:
         raise cannot_use(settings.state_dir, error) from None
+
+
+def _show_plan(settings: Settings, *, accept_removals: bool, as_json: bool) -> int:
+    plan = look_only(settings, accept_removals=accept_removals)
     told = plan_as_data(plan, str(settings.manifest))
     told["plan"] = _steps(plan)
     if as_json:
@@ -53,6 +59,15 @@ def _steps(plan: Plan) -> list[dict[str, str]]:
     """What a pass would do, in its order."""
     steps = [
         {
+            "do": "take as gone",
+            "technical_name": printable(name),
+            "path": "",
+            "why": "confirmed; its entry and its card stay",
+        }
+        for name in plan.root.accepted
+    ]
+    steps += [
+        {
             "do": "write the card of",
             "technical_name": change.record.technical_name,
             "path": change.record.path,
@@ -65,7 +80,8 @@ def _steps(plan: Plan) -> list[dict[str, str]]:
             "do": "remove the card of",
             "technical_name": record.technical_name,
             "path": record.path,
-            "why": "no approved entry names it",
+            "why": "no approved entry names it"
+            + (", confirmed" if canonical(record.technical_name) in plan.confirmed else ""),
         }
         for record in plan.withdrawals
     ]
@@ -121,6 +137,7 @@ def _scan_here(settings: Settings, state: StateDirectory, *, accept_removals: bo
                 )
                 if result.trouble:
                     raise CommandError(result.trouble, "make room, or give the right to write there")
+                accept_removals = accept_removals and not result.conclusive  # said of what is gone now
                 if result.due is None or (result.conclusive and not _worth_waiting(result.plan)):
                     break
                 wait = max(0.05, result.due - time.monotonic())

@@ -7,24 +7,28 @@ has been applied, deciding again gives an empty one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from dxwatchd.core.absence import Folders, sight_of
 from dxwatchd.core.claims import Claims, settle
 from dxwatchd.core.derivation import derive, held
 from dxwatchd.core.digest_view import DigestView
 from dxwatchd.core.entries import Broken, Entry, Problem, Status
-from dxwatchd.core.folder_states import GONE, MANIFEST_BUSY, FolderStates, folder_state, same_path, told
+from dxwatchd.core.folder_states import GONE, MANIFEST_BUSY, FolderStates, same_path, told
 from dxwatchd.core.hints import hints_of
 from dxwatchd.core.layouts import find
 from dxwatchd.core.lineage import resolved
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import canonical
-from dxwatchd.core.plan import FolderState, NewProposal, Observation, Options, Plan
+from dxwatchd.core.plan import NewProposal, Observation, Options, Plan
 from dxwatchd.core.readiness import Verdict, judge
 from dxwatchd.core.reasons import Reason, ReasonKind, State, state_of
 from dxwatchd.core.records import CardRecord
 from dxwatchd.core.registration import WAITING, Judged, Known, Outcome, register, unready
 from dxwatchd.core.rest import Rest, Watched, rest
 from dxwatchd.core.revisions import CardChange
+from dxwatchd.core.root_guard import DOUBTED, Opinion, opinion
+from dxwatchd.core.root_lost import without_root
 from dxwatchd.core.snapshot import parent
 from dxwatchd.core.strays import stray_reasons
 from dxwatchd.core.withdrawal import Orphans, entry_of, orphans
@@ -39,38 +43,18 @@ def decide(seen: Observation, watched: Mapping[str, Watched], options: Options, 
         seen.published,
         trusted=seen.manifest_trouble is None,
         accept_removals=seen.accept_removals,
+        suspected=seen.memory.orphaned,
     )
     problems = (*seen.manifest.problems, *claims.problems)
     if seen.manifest_trouble is not None:
         problems = (seen.manifest_trouble,)
     if seen.root_lost is not None:
-        return _without_root(seen, seen.root_lost, claims, gone, problems, watched)
-    return _Decision(seen, watched, options, now, claims, gone).plan(problems)
-
-
-def _without_root(
-    seen: Observation,
-    lost: Reason,
-    claims: Claims,
-    gone: Orphans,
-    problems: tuple[Problem, ...],
-    watched: Mapping[str, Watched],
-) -> Plan:
-    """The models root cannot be looked at: every card's model is missing, and nothing else is concluded."""
-    changes: list[CardChange] = []
-    states: list[FolderState] = []
-    for entry in (*claims.entries, *gone.held, *map(entry_of, gone.withdrawals)):
-        if entry.status is Status.APPROVED:
-            outcome = register(entry, Known(seen.published.named(entry.technical_name)), {}, {})
-            changes.extend([outcome.change] if outcome.change is not None else [])
-            states.append(folder_state(outcome.folder, State.MISSING, (lost,), entry))
-    return Plan(
-        cards=tuple(changes),
-        folders=tuple(sorted(states, key=lambda state: state.path)),
-        problems=problems,
-        held=(lost, *gone.reasons),
-        watched=watched,
-    )
+        return without_root(seen, seen.root_lost, claims, gone, problems, watched)
+    decision = _Decision(seen, watched, options, now, claims, gone)
+    root = decision.opinion()
+    if root.held is not None and gone.lost:
+        decision = _Decision(seen, watched, options, now, claims, gone.halted())
+    return decision.plan(problems, root)
 
 
 class _Decision:
@@ -102,6 +86,7 @@ class _Decision:
         self.unclaimed = {path: one for path, one in self.judged.items() if path not in self.claimed}
         self.followed = {card.path: name for name, card in seen.published.cards.items()}
         self.states = FolderStates(self.judged)
+        self.root = Opinion(seen.memory)
 
     def _judged(self, model: ModelFolder) -> Judged:
         verdict = judge(model, self.seen.snapshot)
@@ -127,7 +112,14 @@ class _Decision:
             )
         return self.rests[model.path]
 
-    def plan(self, problems: tuple[Problem, ...]) -> Plan:
+    def opinion(self) -> Opinion:
+        """What is to be thought of the models root, by what is gone from it."""
+        sight = sight_of(self.seen, self.claims, self.gone, Folders(self.judged, self.unclaimed, self._here))
+        return opinion(self.seen.memory, sight, accept=self.seen.accept_removals)
+
+    def plan(self, problems: tuple[Problem, ...], root: Opinion) -> Plan:
+        """The whole of it. root: what is to be thought of the models root."""
+        self.root = root
         changes, withdrawals = self._registrations()
         for entry in self.claims.entries:
             if entry.status is not Status.APPROVED:
@@ -144,9 +136,11 @@ class _Decision:
             withdrawals=withdrawals,
             folders=self.digests.told(self.states.all()),
             problems=problems,
-            held=self.gone.reasons,
+            held=(*((root.held,) if root.held is not None else ()), *self.gone.reasons),
             watched={path: one.watched for path, one in self.rests.items()},
             due=min(unsettled, default=None),
+            root=replace(root, memory=replace(root.memory, orphaned=self.gone.suspected)),
+            confirmed=self.gone.confirmed,
         )
 
     def _registrations(self) -> tuple[tuple[CardChange, ...], tuple[CardRecord, ...]]:
@@ -172,6 +166,14 @@ class _Decision:
     def _registered(self, entry: Entry, renamed: CardRecord | None) -> Outcome:
         revision = self.seen.published.tombstones.get(canonical(entry.technical_name), 0)
         known = Known(self._card(entry), revision, renamed, self._here(entry.path))
+        if (
+            known.card is None
+            and renamed is None
+            and entry.path in self.judged
+            and self.root.doubts(entry.path)
+        ):
+            self.states.say(entry.path, State.COPYING, (DOUBTED,), entry)
+            return Outcome(State.COPYING, (DOUBTED,), folder=entry.path)
         outcome = register(entry, known, self.judged, self._candidates(entry))
         self.states.say(outcome.folder, outcome.state, outcome.reasons, entry)
         return outcome
@@ -184,7 +186,9 @@ class _Decision:
         return {
             path: one
             for path, one in self.unclaimed.items()
-            if path not in self.states and self.followed.get(path, name) == name
+            if path not in self.states
+            and self.followed.get(path, name) == name
+            and (path in self.followed or not self.root.doubts(path))
         }
 
     def _here(self, path: str) -> tuple[Reason, ...]:
@@ -249,6 +253,8 @@ class _Decision:
                 self.states.say(path, State.CONFLICT, (same_path(twin),))
             elif not judged.settled():
                 self.states.say(path, State.COPYING, (WAITING,))
+            elif self.root.doubts(path):
+                self.states.say(path, State.COPYING, (DOUBTED,))
             elif self.seen.manifest_trouble is not None or not self.seen.manifest_quiet:
                 self.states.say(path, State.COPYING, (MANIFEST_BUSY,))
             else:

@@ -14,6 +14,7 @@ from dxwatchd.core.reasons import Reason, State
 from dxwatchd.core.records import CardRecord, Published
 from dxwatchd.core.rest import Periods, Watched
 from dxwatchd.core.revisions import CardChange
+from dxwatchd.core.root_guard import Memory, Opinion, RootIdentity
 from dxwatchd.core.snapshot import Snapshot
 
 
@@ -25,7 +26,8 @@ class Observation:
     manifest: the one in force; manifest_trouble: why what is in the file is not (the last good one is);
     manifest_quiet: whether the file may be appended to now; moved_in: folders that came in by one rename;
     accept_removals: a person confirmed that many cards may go; seen_at: when the look at the root ended;
-    digests: those computed so far, None where nobody computes any.
+    digests: those computed so far, None where nobody computes any;
+    root: which folder the models root is; memory: what earlier passes remember of it.
     """
 
     snapshot: Snapshot
@@ -38,6 +40,8 @@ class Observation:
     accept_removals: bool = False
     seen_at: float = 0.0
     digests: Known | None = None
+    root: RootIdentity = field(default_factory=RootIdentity)
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,9 @@ class Plan:
 
     withdrawals: cards to be removed, by technical name; problems: of the manifest, in line order;
     held: suspicious mass changes that were not carried out; watched: to be given to the next decision;
-    due: the next moment (same clock as `now`) at which something may have come to rest.
+    due: the next moment (same clock as `now`) at which something may have come to rest;
+    root: what is to be thought of the models root, and remembered; confirmed: canonical names of withdrawals
+    that are made only because a person confirmed them.
     """
 
     proposals: tuple[NewProposal, ...] = ()
@@ -91,3 +97,5 @@ class Plan:
     held: tuple[Reason, ...] = ()
     watched: Mapping[str, Watched] = field(default_factory=dict)
     due: float | None = None
+    root: Opinion = field(default_factory=lambda: Opinion(Memory()))
+    confirmed: tuple[str, ...] = ()

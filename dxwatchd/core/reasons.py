@@ -58,6 +58,7 @@ class ReasonKind(StrEnum):
     MOVED = "moved"
     AMBIGUOUS_MOVE = "ambiguous_move"
     ROOT_LOST = "root_lost"
+    ROOT_DOUBTED = "root_doubted"
     ENTRY_PROBLEM = "entry_problem"
     MANIFEST_UNREADABLE = "manifest_unreadable"
     HELD_BACK = "held_back"
