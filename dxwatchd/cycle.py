@@ -145,7 +145,8 @@ class Cycle:
         self.memory.moved_in |= hints.moved_in
         snapshot, lost = self._look(hints, stop)
         seen_at = now + time.monotonic() - began
-        view = self.manifest.look(now, has_cards=bool(self.cards.cards), make=not self.read_only)
+        guarded = bool(self.cards.cards) and not accept_removals
+        view = self.manifest.look(now, has_cards=guarded, make=not self.read_only)
         self.memory.moved_in = {
             path for path in self.memory.moved_in | hints.moved_in if path in snapshot.folders
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dxwatchd.core.entries import Problem
 from dxwatchd.core.manifest import Manifest, parse
+from dxwatchd.core.withdrawal import CONFIRM
 from dxwatchd.stores.manifest_file import Changed, ManifestError, Read, Stamp, create, read
 
 QUIET = 0.1
@@ -46,7 +47,7 @@ class ManifestView:
 
     def look(self, now: float, *, has_cards: bool, make: bool) -> View:
         """Look at `now` (monotonic seconds). has_cards: whether anything is published, so that a file which
-        is gone or empty is an accident; make: whether a missing file may be made.
+        is gone or empty is an accident, unless a person said otherwise; make: whether it may be made.
         """
         try:
             if not has_cards and not make and not self.path.exists():
@@ -68,7 +69,8 @@ class ManifestView:
             return self._troubled(self._parsed.problems[0], got)
         if has_cards and not got.text.strip():
             empty = "the file is empty though models are registered"
-            return self._troubled(Problem(empty, "bring it back; until then every card stays"), got)
+            remedy = f"bring it back, or {CONFIRM}; until then every card stays"
+            return self._troubled(Problem(empty, remedy), got)
         quiet = now >= due
         if not quiet and self._good is not None and _loses(self._good, self._parsed):
             return View(self._good, got, due=due)  # what is gone may only not have been written yet

@@ -8,6 +8,9 @@ While another file system or folder lies where the known one was, nothing new is
 person who mounts the wrong disk does not want its folders proposed, and the same headers on another disk do
 not prove that a model has moved there. Where models are only gone, what else is there goes on as always.
 
+A registered model that is there proves the root, so that a proposal alone is missed from another one only
+where no registered model is.
+
 A hold ends by itself when no more than `FEW` of what it is about are gone and the root is the known one;
 what is still gone then is known to be missing, as after a confirmation.
 """
@@ -172,7 +175,7 @@ def _hold(
     many = f"{count(len(names), 'model')} {'is' if len(names) == 1 else 'are'} gone from it"
     if sight.empty:
         fresh = Hold(Cause.EMPTIED, names, f"the models root is empty, and {many}")
-    elif changed:
+    elif changed and (cards or not sight.cards - sight.gone.keys()):
         fresh = Hold(Cause.REPLACED, names, f"{changed}, and {many}")
     elif unmounted:
         places = ", ".join(printable(path) for path in unmounted[:3])

@@ -21,6 +21,7 @@ from typing import Any
 
 from dxwatchd.core.manifest import parse
 from dxwatchd.core.proposals import HEADER
+from dxwatchd.core.withdrawal import CONFIRM
 from dxwatchd.stores.atomic import TEMPORARY_PREFIX, sync_folder, write_atomically, write_new
 
 MAX_SIZE = 64 * 2**20
@@ -82,7 +83,7 @@ def read(path: Path) -> Read:
             after = Stamp.of(os.fstat(file.fileno()))
     except FileNotFoundError:
         raise ManifestError(
-            "the file is gone", "bring it back; it is not made anew while cards are published"
+            "the file is gone", f"bring it back, or {CONFIRM}; until then every card stays"
         ) from None
     except OSError as error:
         raise ManifestError(
