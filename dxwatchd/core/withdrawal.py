@@ -11,7 +11,6 @@ from dxwatchd.core.manifest import Manifest
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.records import CardRecord, Published
-from dxwatchd.core.text import count
 
 FEW = 2
 """As many cards may always go at once: a person who removes two of two entries means it."""
@@ -96,7 +95,7 @@ def orphans(
         (*renamed, *(card for card in lost if card not in doubtful)),
         tuple(renamed),
         tuple(map(entry_of, [*kept, *doubtful])),
-        (_suspicious(len(doubtful), published),),
+        (_suspicious(len(doubtful)),),
         frozenset(names),
     )
 
@@ -114,9 +113,11 @@ def entry_of(card: CardRecord) -> Entry:
     )
 
 
-def _suspicious(lost: int, published: Published) -> Reason:
+def _suspicious(lost: int) -> Reason:
+    # not of how many: that number may be another one in the next pass, and then all is said again
+    what = "1 card lost its entry" if lost == 1 else f"{lost:,} cards lost their entries"
     return Reason(
         ReasonKind.HELD_BACK,
-        found=f"{lost} of {count(len(published.cards), 'card')} lost their entries in the manifest at once",
-        remedy=f"bring the manifest back, or {CONFIRM}",
+        found=f"{what} in the manifest at once",
+        remedy=f"bring the manifest back, or {CONFIRM}; nothing of them is withdrawn until then",
     )
