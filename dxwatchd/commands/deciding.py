@@ -116,8 +116,16 @@ def _gone(settings: Settings) -> set[str]:
     return {
         entry.technical_name
         for entry in _manifest(settings).entries
-        if entry.status is Status.PROPOSED and not (settings.models_root / entry.path).is_dir()
+        if entry.status is Status.PROPOSED and not _may_be_there(settings.models_root / entry.path)
     }
+
+
+def _may_be_there(folder: Path) -> bool:
+    """Whether a folder is there, or nobody can tell: what may not be looked at is not gone."""
+    try:
+        return folder.is_dir()
+    except OSError:
+        return True
 
 
 def _delete(tables: AoT, names: set[str]) -> None:
@@ -183,7 +191,7 @@ def _relative(settings: Settings, path: str) -> str:
 
 def _place(settings: Settings, entry: Entry) -> str:
     """Where the entry's folder is: elsewhere than it says only if its card followed it there."""
-    if (settings.models_root / entry.path).is_dir():
+    if _may_be_there(settings.models_root / entry.path):
         return entry.path
     stored = read_stored(StateDirectory(settings.state_dir).cards / f"{entry.technical_name}.json")
     if stored is not None and stored.record.availability is Availability.AVAILABLE:
