@@ -294,7 +294,7 @@ def test_a_flapping_mount_writes_one_event_for_each_change(
     """Nothing is said or written by the passes in between, and nothing is ever withdrawn."""
     _start(guarded)
     before = len(guarded.events())
-    times = 15
+    times = 10
     with structlog.testing.capture_logs() as logs:
         for number in range(times):
             with mounted(guarded.models):

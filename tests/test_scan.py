@@ -14,7 +14,7 @@ import pytest
 from dxwatchd.core.document_facts import Config
 from dxwatchd.core.facts import Safetensors
 from dxwatchd.core.snapshot import Snapshot, Trouble
-from dxwatchd.scan import RootLost, Scanner, Stopped
+from dxwatchd.scan import RootLost, Scanner, Stopped, identity_of
 from dxwatchd.stores.facts_db import FactsDb
 from tests.e2e.test_names import tiny_model
 
@@ -242,6 +242,20 @@ def test_a_lost_root_is_told(root: Path) -> None:
         make()
         with pytest.raises(RootLost):
             look(one)
+
+
+@pytest.mark.promise(8, "the root replaced between two hints about one of its folders")
+def test_another_root_is_looked_at_as_a_whole(root: Path) -> None:
+    """A hint about one folder of the old root is no reason to believe in the others."""
+    one = scanner(root)
+    look(one)
+    before = one.identity
+    root.rename(root.with_name("away"))
+    tiny_model(root / "new" / "b", 3)
+    seen = one.look(frozenset({"p/a"}), lambda: False)
+    assert set(seen.folders) == {"", "new", "new/b"}
+    assert one.identity != before
+    assert one.identity == identity_of(str(root))
 
 
 def test_it_stops_when_told(root: Path) -> None:

@@ -101,6 +101,7 @@ def test_every_folder_that_is_not_proposed_says_why() -> None:
     assert made.proposals == ()
 
 
+@pytest.mark.promise(8, "the models root cannot be looked at")
 def test_a_lost_root_makes_cards_missing_and_withdraws_nothing() -> None:
     """And nothing is proposed; the reason is told."""
     lost = Reason(ReasonKind.ROOT_LOST, found="gone", remedy="mount it")
@@ -122,6 +123,7 @@ def test_nothing_is_proposed_while_the_manifest_cannot_be_appended_to(more: dict
     assert states(made) == {"m": State.COPYING}
 
 
+@pytest.mark.promise(8, "the manifest is torn, also right after a start")
 def test_while_the_manifest_is_torn_every_card_stays() -> None:
     """Also after a restart, when nothing is known but the cards."""
     first = plan({"a": llama()}, manifest(named("a")))
