@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from dxwatchd.core.facts import Facts, Gguf
-from dxwatchd.core.filenames import README, is_projector, is_tensors
+from dxwatchd.core.filenames import README, is_projector, is_template, is_tensors
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.snapshot import SeenFile, basename, parent
 
@@ -28,15 +28,15 @@ def content_files(model: ModelFolder, files: Mapping[str, SeenFile]) -> Iterator
     """The files that count as content, in the order of their names.
 
     They are the primary weights and every other file that was read (config, tokenizer, indexes) in the
-    folder itself and its components, and code anywhere; not README and the like, not a trainer's state, and
-    not other forms of the same weights, which may come and go.
+    folder itself and its components, code anywhere, and further chat templates; not README and the like, not
+    a trainer's state, and not other forms of the same weights, which may come and go.
     """
     primary = {name for weights in model.weight_sets if weights.primary for name in weights.files}
     others = {weights.index for weights in model.weight_sets if not weights.primary}
     for name, file in sorted(files.items()):
         if file.stat is None or name in others or basename(name) == README:
             continue
-        loaded = parent(name) in ("", *model.components) or name.endswith(".py")
+        loaded = parent(name) in ("", *model.components) or name.endswith(".py") or is_template(name)
         beside = file.facts is not None and (
             _is_projector(name, file.facts) or (loaded and not is_tensors(name))
         )
