@@ -22,7 +22,7 @@ EXAMPLES = 600
 
 @dataclass
 class Folder:
-    """What lies at the entry's path, or after a move elsewhere. say: the fingerprint's part; bytes: the rest."""
+    """What lies at `path`. say: what the fingerprint sees of it; bytes: the rest."""
 
     path: str = "a"
     say: str = "1"
