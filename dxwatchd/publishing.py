@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dxwatchd.card.annotations import with_bases, with_digests
+from dxwatchd.card.annotations import with_approved, with_bases, with_digests
 from dxwatchd.card.build import with_identity
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
@@ -137,7 +137,8 @@ class Publisher:
         if change.model is None:
             try:
                 published = parse(self.cards.path_of(record.technical_name).read_bytes())
-                return record, with_bases(with_identity(published, identity), record.bases)
+                same = with_approved(with_identity(published, identity), record)
+                return record, with_bases(same, record.bases)
             except (OSError, ValueError):  # not there, no card, or not the one that was decided about
                 return None
         if not is_clean(change.model):
@@ -147,7 +148,7 @@ class Publisher:
             raise _NotSteady
         if card is None:
             return None
-        digests = ""
+        card, digests = with_approved(card, record), ""
         if change.findings is not None:
             card, digests = with_digests(card, change.findings), change.findings.key
         bases = registry.resolve(replace(record, bases=_stated(card)))

@@ -1,4 +1,4 @@
-"""What a published card says that changes later without its folder: bases that get registered, digests."""
+"""What a published card says that changes later without its folder: bases, digests, what was approved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dxwatchd.card.parts import Provenance
 from dxwatchd.card.schema import Card
 from dxwatchd.card.values import encodable
 from dxwatchd.core.findings import Findings
-from dxwatchd.core.records import Base
+from dxwatchd.core.records import Base, CardRecord
 
 
 def with_bases(card: Card, bases: Sequence[Base]) -> Card:
@@ -58,6 +58,17 @@ def with_digests(card: Card, findings: Findings) -> Card:
             "sources": dict(sorted({**card.sources, **_sources(findings)}.items())),
         }
     )
+
+
+def with_approved(card: Card, record: CardRecord) -> Card:
+    """`card` with the digests of the content that was approved, and of what was found instead."""
+    approved = record.approved
+    told = {
+        "approved_digest": approved.digest if approved is not None else None,
+        "approved_files": dict(approved.files) if approved is not None else {},
+        "found_digest": record.found_digest,
+    }
+    return card.model_copy(update={"integrity": card.integrity.model_copy(update=told)})
 
 
 def _sources(findings: Findings) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dxwatchd.card.values import LIST_LIMIT
+from dxwatchd.core.filenames import is_template
 from dxwatchd.core.model import Layout, ModelFolder
 from dxwatchd.core.pickles import PickleContent
 from dxwatchd.core.readme import Section
@@ -143,7 +144,4 @@ def wanted_texts(model: ModelFolder) -> tuple[str, ...]:
     The default first: of templates there may be more than a card holds.
     """
     present = sorted(file.name for file in model.files)
-    further = (
-        name for name in present if name.startswith("additional_chat_templates/") and name.endswith(".jinja")
-    )
-    return (*(name for name in _TEXTS if name in present), *further)[:LIST_LIMIT]
+    return (*(name for name in _TEXTS if name in present), *filter(is_template, present))[:LIST_LIMIT]

@@ -17,7 +17,7 @@ from dxwatchd.commands.trusting import insist_on_known_root, insist_on_whole_roo
 from dxwatchd.core.entries import Entry, Status, normal_path
 from dxwatchd.core.manifest import Manifest, parse
 from dxwatchd.core.naming import canonical
-from dxwatchd.core.records import Availability
+from dxwatchd.core.records import Availability, CardRecord
 from dxwatchd.core.text import printable
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
@@ -41,13 +41,26 @@ def approve(settings: Settings, name: str | None, names: NewNames) -> int:
     entry = _the_one_proposal(manifest) if name is None else _entry(settings, manifest, name)
     insist_on_known_root(settings)
     values: dict[str, object] = {"status": Status.APPROVED.value, **_names(names)}
-    path = _place(settings, entry)
+    stored = read_stored(StateDirectory(settings.state_dir).cards / f"{entry.technical_name}.json")
+    card = stored.record if stored is not None else None
+    path, found = _place(settings, entry, card)
+    superfluous = manifest.at_path(path) if path != entry.path else None
     if path != entry.path:
         values["path"] = path
-    found = fingerprint_of(settings, path)
     if found is not None and entry.fingerprint != found:
-        values["fingerprint"] = found
-    _change(settings, lambda tables: put(table_of(tables, entry.technical_name), values))
+        values |= {"fingerprint": found, "digest": None}  # whatever it said, it was of what lay there before
+    if card is None:
+        values["digest"] = None
+    elif card.found_digest is not None and card.fingerprint == found:
+        # what the daemon told of is approved; what has changed since is told anew
+        values |= {"fingerprint": found, "digest": card.found_digest}
+
+    def change(tables: AoT) -> None:
+        put(table_of(tables, entry.technical_name), values)
+        if superfluous is not None and superfluous.status is Status.PROPOSED:
+            _delete(tables, {superfluous.technical_name})
+
+    _change(settings, change)
     technical = names.technical_name or entry.technical_name
     return _follow_up(settings, f"approved {technical}", technical)
 
@@ -189,14 +202,16 @@ def _relative(settings: Settings, path: str) -> str:
     return normal_path(path)
 
 
-def _place(settings: Settings, entry: Entry) -> str:
-    """Where the entry's folder is: elsewhere than it says only if its card followed it there."""
-    if _may_be_there(settings.models_root / entry.path):
-        return entry.path
-    stored = read_stored(StateDirectory(settings.state_dir).cards / f"{entry.technical_name}.json")
-    if stored is not None and stored.record.availability is Availability.AVAILABLE:
-        return stored.record.path
-    return entry.path
+def _place(settings: Settings, entry: Entry, card: CardRecord | None) -> tuple[str, str | None]:
+    """Where the entry's folder is, with the fingerprint of what lies there, None where it is not whole.
+
+    It is elsewhere than the entry says only where no model lies at that path and its card followed it.
+    """
+    found = fingerprint_of(settings, entry.path)
+    if found is None and card is not None and card.availability is not Availability.MISSING:
+        there = fingerprint_of(settings, card.path)
+        return (card.path, there) if there is not None else (entry.path, None)
+    return entry.path, found
 
 
 def _change(settings: Settings, change: Callable[[AoT], None]) -> None:

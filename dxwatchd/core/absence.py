@@ -7,23 +7,25 @@ from dataclasses import dataclass
 
 from dxwatchd.core.claims import Claims
 from dxwatchd.core.entries import Entry, Status
+from dxwatchd.core.judged import Judged
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.plan import Observation
 from dxwatchd.core.reasons import Reason
 from dxwatchd.core.records import Published
-from dxwatchd.core.registration import Judged
 from dxwatchd.core.root_guard import Sight, mounts_in
 from dxwatchd.core.withdrawal import Orphans, entry_of
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """What lies in the root. judged: every model folder by path; unclaimed: those that no entry speaks of;
+    """What lies in the root.
+
+    judged: every model folder by path; undecided: those where a model may have moved to;
     here: what is to be said of a path where no model lies.
     """
 
     judged: Mapping[str, Judged]
-    unclaimed: Mapping[str, Judged]
+    undecided: Mapping[str, Judged]
     here: Callable[[str], tuple[Reason, ...]]
 
 
@@ -61,10 +63,10 @@ def absent(entries: Iterable[Entry], published: Published, folders: Folders) -> 
             continue
         if card is None:
             gone.setdefault(name, entry.path)
-        elif card.path not in folders.unclaimed and not _elsewhere(card.fingerprint, folders):
+        elif card.path not in folders.undecided and not _elsewhere(card.fingerprint, folders):
             gone[name] = card.path
     return gone
 
 
 def _elsewhere(fingerprint: str, folders: Folders) -> bool:
-    return any(one.verdict.fingerprint == fingerprint for one in folders.unclaimed.values())
+    return any(one.verdict.fingerprint == fingerprint for one in folders.undecided.values())

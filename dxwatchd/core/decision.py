@@ -14,23 +14,33 @@ from dxwatchd.core.claims import Claims, settle
 from dxwatchd.core.derivation import derive, held
 from dxwatchd.core.digest_view import DigestView
 from dxwatchd.core.entries import Broken, Entry, Problem, Status
-from dxwatchd.core.folder_states import GONE, MANIFEST_BUSY, FolderStates, same_path, told
+from dxwatchd.core.folder_states import (
+    GONE,
+    MANIFEST_BUSY,
+    FolderStates,
+    changed_since_proposed,
+    same_path,
+    superfluous,
+    told,
+)
 from dxwatchd.core.hints import hints_of
+from dxwatchd.core.judged import WAITING, Judged, Known, Outcome, unready
 from dxwatchd.core.layouts import find
 from dxwatchd.core.lineage import resolved
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.plan import NewProposal, Observation, Options, Plan
 from dxwatchd.core.readiness import Verdict, judge
-from dxwatchd.core.reasons import Reason, ReasonKind, State, state_of
+from dxwatchd.core.reasons import Reason, State, state_of
 from dxwatchd.core.records import CardRecord
-from dxwatchd.core.registration import WAITING, Judged, Known, Outcome, register, unready
+from dxwatchd.core.registration import register
 from dxwatchd.core.rest import Rest, Watched, rest
 from dxwatchd.core.revisions import CardChange
 from dxwatchd.core.root_guard import DOUBTED, Opinion, opinion
 from dxwatchd.core.root_lost import without_root
 from dxwatchd.core.snapshot import parent
 from dxwatchd.core.strays import stray_reasons
+from dxwatchd.core.twins import Twins
 from dxwatchd.core.withdrawal import Orphans, entry_of, orphans
 
 
@@ -84,9 +94,9 @@ class _Decision:
         self.digests = DigestView(seen.snapshot, seen.digests)
         self.judged = {model.path: self._judged(model) for model in found.models}
         self.unclaimed = {path: one for path, one in self.judged.items() if path not in self.claimed}
-        self.followed = {card.path: name for name, card in seen.published.cards.items()}
         self.states = FolderStates(self.judged)
         self.root = Opinion(seen.memory)
+        self.twins = Twins(self.judged, self.claimed, (*claims.entries, *gone.held), seen.published)
 
     def _judged(self, model: ModelFolder) -> Judged:
         verdict = judge(model, self.seen.snapshot)
@@ -95,6 +105,7 @@ class _Decision:
             verdict,
             lambda: self._rest(model, verdict).settled,
             lambda: self.digests.findings(model),
+            lambda: self.digests.content(model),
         )
 
     def _rest(self, model: ModelFolder, verdict: Verdict) -> Rest:
@@ -114,7 +125,9 @@ class _Decision:
 
     def opinion(self) -> Opinion:
         """What is to be thought of the models root, by what is gone from it."""
-        sight = sight_of(self.seen, self.claims, self.gone, Folders(self.judged, self.unclaimed, self._here))
+        sight = sight_of(
+            self.seen, self.claims, self.gone, Folders(self.judged, self.twins.undecided, self._here)
+        )
         return opinion(self.seen.memory, sight, accept=self.seen.accept_removals)
 
     def plan(self, problems: tuple[Problem, ...], root: Opinion) -> Plan:
@@ -165,31 +178,22 @@ class _Decision:
 
     def _registered(self, entry: Entry, renamed: CardRecord | None) -> Outcome:
         revision = self.seen.published.tombstones.get(canonical(entry.technical_name), 0)
-        known = Known(self._card(entry), revision, renamed, self._here(entry.path))
-        if (
-            known.card is None
-            and renamed is None
-            and entry.path in self.judged
-            and self.root.doubts(entry.path)
-        ):
+        card = self._card(entry)
+        if card is None and renamed is None and entry.path in self.judged and self.root.doubts(entry.path):
             self.states.say(entry.path, State.COPYING, (DOUBTED,), entry)
             return Outcome(State.COPYING, (DOUBTED,), folder=entry.path)
-        outcome = register(entry, known, self.judged, self._candidates(entry))
+        known = Known(
+            card,
+            revision,
+            renamed,
+            self._here(entry.path),
+            lambda: self.twins.elsewhere(entry, card),
+            lambda: self.twins.rivals(entry, card),
+        )
+        candidates = self.twins.candidates(entry, card, self.states, self.root.doubts)
+        outcome = register(entry, known, self.judged, candidates)
         self.states.say(outcome.folder, outcome.state, outcome.reasons, entry)
         return outcome
-
-    def _candidates(self, entry: Entry) -> dict[str, Judged]:
-        """Where the folder of `entry` may be now: not where a card follows another one to."""
-        if entry.path in self.judged:
-            return {}
-        name = canonical(entry.technical_name)
-        return {
-            path: one
-            for path, one in self.unclaimed.items()
-            if path not in self.states
-            and self.followed.get(path, name) == name
-            and (path in self.followed or not self.root.doubts(path))
-        }
 
     def _here(self, path: str) -> tuple[Reason, ...]:
         """What is to be said of a path where no model was found: also that nobody could look."""
@@ -204,7 +208,9 @@ class _Decision:
     def _undecided(self, entry: Entry) -> None:
         """A proposed or rejected entry: what is there now is shown beside the person's word."""
         judged = self.judged.get(entry.path)
-        if entry.status is Status.REJECTED:
+        if entry.status is Status.PROPOSED and entry.path in self.states:  # a card has followed there
+            self.states.not_in_force(entry.path, (superfluous(entry),), entry)
+        elif entry.status is Status.REJECTED:
             self.states.say(entry.path, State.REJECTED, (), entry)
         elif judged is None:
             here = self._here(entry.path)
@@ -213,12 +219,7 @@ class _Decision:
         elif not judged.verdict.whole:
             self.states.say(entry.path, unready(judged), judged.verdict.reasons, entry)
         elif entry.fingerprint not in (None, judged.verdict.fingerprint):
-            changed = Reason(
-                ReasonKind.CONTENT_CHANGED,
-                found="the content has changed since it was proposed",
-                remedy=f"`dxwatchd approve {entry.technical_name}` takes what is there now",
-            )
-            self.states.say(entry.path, State.PROPOSED, (changed,), entry)
+            self.states.say(entry.path, State.PROPOSED, (changed_since_proposed(entry),), entry)
         else:
             self.states.say(entry.path, State.PROPOSED, (), entry)
 

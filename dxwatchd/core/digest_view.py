@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dxwatchd.core.content import content_of
 from dxwatchd.core.findings import Findings, findings
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.plan import FolderState
 from dxwatchd.core.provenance import Checked, Known, checked_files, mismatches
 from dxwatchd.core.reasons import State
+from dxwatchd.core.records import Content
 from dxwatchd.core.snapshot import Snapshot
 
 _WHOLE = (State.REGISTERED, State.PROPOSED, State.DRIFTED, State.CONFLICT)
@@ -25,6 +27,10 @@ class DigestView:
     def findings(self, model: ModelFolder) -> Findings | None:
         """What its card is to say of digests; None while some are pending."""
         return findings(model, self._of(model))
+
+    def content(self, model: ModelFolder) -> Content | None:
+        """What it holds, by the digests of the files that count; None while one of them is pending."""
+        return content_of(self._of(model)) if self._known is not None else None
 
     def told(self, folders: tuple[FolderState, ...]) -> tuple[FolderState, ...]:
         """The states with what is known of the digests of those folders that are whole."""

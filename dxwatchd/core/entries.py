@@ -29,9 +29,10 @@ OVERRIDES = frozenset(
 """Keys that replace what was read from the folder; the card says so."""
 
 REQUIRED = ("status", "technical_name", "model_name", "path")
-KEYS = frozenset({*REQUIRED, "fingerprint"}) | OVERRIDES
+KEYS = frozenset({*REQUIRED, "fingerprint", "digest"}) | OVERRIDES
 
 _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
+_DELETE = {"fingerprint": "delete the line to take what is there", "digest": "delete the line"}
 MAX_OVERRIDE = 10_000
 """Characters or items of an override: more than any sane note."""
 
@@ -62,7 +63,9 @@ class Problem:
 class Entry:
     """One `[[models]]` table that can be used.
 
-    number: its position in the file, from 0; overrides: what a person wants the card to say.
+    number: its position in the file, from 0; digest: of the bytes that were approved under the fingerprint,
+    where that alone does not tell them from others (it counts only beside one: deleting the line
+    `fingerprint` takes what is there); overrides: what a person wants the card to say.
     """
 
     number: int
@@ -72,6 +75,7 @@ class Entry:
     path: str
     fingerprint: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    digest: str | None = None
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -108,6 +112,7 @@ def read_entry(number: int, table: Mapping[str, Any]) -> tuple[Entry | None, lis
         normal_path(table["path"]),
         table.get("fingerprint"),
         {key: table[key] for key in sorted(OVERRIDES & table.keys())},
+        table.get("digest") if "fingerprint" in table else None,
     )
     return entry, problems
 
@@ -149,10 +154,13 @@ def _path(table: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _rest(table: Mapping[str, Any]) -> Iterator[Problem]:
-    pinned = table.get("fingerprint", "sha256:" + 64 * "0")
-    if not isinstance(pinned, str) or _FINGERPRINT.fullmatch(pinned) is None:
-        what = "fingerprint is not sha256: and 64 hexadecimal digits"
-        yield Problem(what, "delete the line to take what is there", key="fingerprint")
+    for key in _DELETE:
+        pinned = table.get(key, "sha256:" + 64 * "0")
+        if not isinstance(pinned, str) or _FINGERPRINT.fullmatch(pinned) is None:
+            what = f"{key} is not sha256: and 64 hexadecimal digits"
+            yield Problem(what, _DELETE[key], key=key)
+    if "digest" in table and "fingerprint" not in table:
+        yield Problem('"digest" says nothing without "fingerprint"', "delete it", key="digest", stops=False)
     for key in sorted(OVERRIDES & table.keys()):
         items = table[key] if isinstance(table[key], list) else [table[key]]
         if not all(isinstance(item, str) for item in items):

@@ -157,6 +157,11 @@ def is_documentation(name: str) -> bool:
     return _DOCUMENTATION.search(name) is not None
 
 
+def is_template(name: str) -> bool:
+    """Whether this is one of several chat templates, each in a file of its own (transformers' way)."""
+    return name.startswith("additional_chat_templates/") and name.endswith(".jinja")
+
+
 def is_projector(name: str) -> bool:
     """Whether this is a vision projector beside a GGUF model (`mmproj-*.gguf`), never a model by itself."""
     return name.endswith(".gguf") and "mmproj" in name.lower()

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dxwatchd.core.entries import Entry, Problem
+from dxwatchd.core.judged import Judged
 from dxwatchd.core.plan import FolderState, NewProposal
 from dxwatchd.core.reasons import Reason, ReasonKind, State
-from dxwatchd.core.registration import Judged
 
 
 class FolderStates:
@@ -18,7 +18,7 @@ class FolderStates:
         self._judged = judged
         self._states: dict[str, FolderState] = {}
 
-    def __contains__(self, path: str) -> bool:
+    def __contains__(self, path: object) -> bool:
         return path in self._states
 
     def all(self) -> tuple[FolderState, ...]:
@@ -74,6 +74,24 @@ def same_path(twin: str) -> Reason:
         ReasonKind.ENTRY_PROBLEM,
         found=f"its path is equal to {twin}, which an entry has, under NFKC and case folding",
         remedy="rename one of the two folders",
+    )
+
+
+def changed_since_proposed(entry: Entry) -> Reason:
+    """What is to be said of a proposal of what does not lie there any more."""
+    return Reason(
+        ReasonKind.CONTENT_CHANGED,
+        found="the content has changed since it was proposed",
+        remedy=f"`dxwatchd approve {entry.technical_name}` takes what is there now",
+    )
+
+
+def superfluous(entry: Entry) -> Reason:
+    """What is to be said of a proposal to whose folder the card of a moved one has followed."""
+    return Reason(
+        ReasonKind.MOVED,
+        found=f'the proposal "{entry.technical_name}" is of the same folder',
+        remedy=f"confirm the move, which removes it, or `dxwatchd approve {entry.technical_name}`",
     )
 
 

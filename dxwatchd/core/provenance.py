@@ -7,12 +7,13 @@ in its cache, and git-LFS pointers left beside the files they stand for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dxwatchd.core.document_facts import HubMetadata
 from dxwatchd.core.facts import Pointer
 from dxwatchd.core.filenames import stands_for
+from dxwatchd.core.fingerprint import content_files
 from dxwatchd.core.hub_cache import cache_of
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.ownership import download_notes, seen_files, seen_folders
@@ -82,7 +83,7 @@ class Checked:
     """One file's digests and what they should be.
 
     name: relative to the model; wanted: what is to be computed, None where all is known or nothing would be
-    worth it.
+    worth it; content: whether it counts as content, which a person approves.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Checked:
     expected: Expected | None = None
     digests: Digests | None = None
     wanted: Wanted | None = None
+    content: bool = False
 
 
 Known = Mapping[tuple[str, Stat], Digests]
@@ -134,12 +136,14 @@ def checked_files(model: ModelFolder, snapshot: Snapshot, known: Known) -> tuple
     """Each file of a model with what is known of its digests, in the order of the names."""
     files = seen_files(seen_folders(model, snapshot))
     expected = _expected_of(model, snapshot, files)
+    content = {name for name, _ in content_files(model, files)}
     checked = []
     for name, file in files.items():
         if file.stat is not None:
             place = join(model.path, name)
             digests = known.get((place, file.stat))
-            checked.append(_checked(name, place, file, expected.get(name), digests))
+            one = _checked(name, place, file, expected.get(name), digests)
+            checked.append(replace(one, content=True) if name in content else one)
     return tuple(checked)
 
 

@@ -30,7 +30,7 @@ class Change(StrEnum):
     RENAMED = "renamed"
     OVERRIDDEN = "overridden"
     RESOLVED = "resolved"  # a model that it was made from was registered, renamed or removed
-    DIGESTED = "digested"  # the digests of all its files became known, or are others than before
+    DIGESTED = "digested"  # the digests of all its files became known (or of all that count), or are others
 
 
 UNRESOLVED = "unresolved"
@@ -54,6 +54,18 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """Content by the digests of its files.
+
+    digest: over all of them, by which two contents are compared; files: each file's by name, as far as they
+    are known and a card has room for them.
+    """
+
+    digest: str
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CardRecord:
     """A published card, as far as it decides what happens next.
 
@@ -61,7 +73,9 @@ class CardRecord:
     content was taken (None: it had none); path: where the folder was last seen; entry_path: the entry's
     `path` at that time (they differ while a move is not confirmed); revision: counts up from 1;
     bases: what it was made from, in the order of the card's lineage; digests: stands for all that the card
-    says of its files' digests (`Findings.key`), "" while they are pending.
+    says of its files' digests (`Findings.key`), "" while they are pending; approved: the digests of the
+    content that was approved, None while they are not known; found_digest: of other bytes that were found
+    under the same fingerprint since, until those that were approved are back.
     """
 
     technical_name: str
@@ -75,6 +89,8 @@ class CardRecord:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     bases: tuple[Base, ...] = ()
     digests: str = ""
+    approved: Content | None = None
+    found_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

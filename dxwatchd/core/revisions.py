@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from dxwatchd.core.entries import Entry
 from dxwatchd.core.findings import Findings
 from dxwatchd.core.model import ModelFolder
-from dxwatchd.core.records import CardRecord, Change
+from dxwatchd.core.records import Availability, CardRecord, Change, Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,13 @@ def next_revision(wanted: CardRecord, card: CardRecord) -> CardRecord:
 
 def why(card: CardRecord, wanted: CardRecord) -> Change:
     """What makes a new revision of `card` where it is to be as `wanted`; the gravest difference counts."""
-    if wanted.fingerprint != card.fingerprint:
+    if (wanted.fingerprint, wanted.approved) != (card.fingerprint, card.approved):
         return Change.APPROVED_AGAIN
     if wanted.availability is not card.availability:
-        return Change.RESTORED
+        moved = card.availability is Availability.MISSING and wanted.path != card.path
+        return Change.MOVED if moved else Change.RESTORED
+    if wanted.found_digest != card.found_digest:
+        return Change.DRIFTED
     if wanted.path != card.path or wanted.entry_path != card.entry_path:
         return Change.MOVED
     if wanted.approved_fingerprint != card.approved_fingerprint:
@@ -68,11 +71,15 @@ def why(card: CardRecord, wanted: CardRecord) -> Change:
     return Change.OVERRIDDEN
 
 
-def digested(card: CardRecord, model: ModelFolder, findings: Findings | None) -> CardChange | None:
+def digested(
+    card: CardRecord, model: ModelFolder, findings: Findings | None, content: Content | None
+) -> CardChange | None:
     """`card`, which is as it should be, with the digests of its folder's files; None where it has them.
 
-    The folder is read again, so that files and digests are those of one moment.
+    The folder is read again, so that files and digests are those of one moment. What was approved is
+    remembered as soon as the digests of the content are known, though others may still be pending.
     """
-    if findings is None or findings.key == card.digests:
-        return None
-    return CardChange(next_revision(card, card), Change.DIGESTED, model, findings)
+    pinned = card if card.approved is not None else replace(card, approved=content)
+    if findings is not None and findings.key != card.digests:
+        return CardChange(next_revision(pinned, card), Change.DIGESTED, model, findings)
+    return CardChange(next_revision(pinned, card), Change.DIGESTED, None) if pinned != card else None

@@ -8,10 +8,11 @@ from dataclasses import replace
 from dxwatchd.core.claims import Claims
 from dxwatchd.core.entries import Problem, Status
 from dxwatchd.core.folder_states import folder_state
+from dxwatchd.core.judged import Known
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.plan import FolderState, Observation, Plan
 from dxwatchd.core.reasons import Reason, State
-from dxwatchd.core.registration import Known, register
+from dxwatchd.core.registration import register
 from dxwatchd.core.rest import Watched
 from dxwatchd.core.revisions import CardChange
 from dxwatchd.core.root_guard import unseen

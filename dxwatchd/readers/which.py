@@ -118,6 +118,8 @@ PATTERNS: tuple[tuple[re.Pattern[str], Reading], ...] = tuple(
         # Code that comes with a model is loaded with it, so it is part of what was approved.
         (r".*\.(model|tiktoken|spm|bpe|py|pkl|joblib)", _CONTENT),
         (r".+\.(lfs|pointer)", _CONTENT),
+        # What loaders read beside it: schedulers, modules, processors, further templates and vocabularies.
+        (r".*config\.json|.*\.jinja|(normalizer|emoji)\.json|bpe\.codes", _CONTENT),
     )
 )
 """By the whole name, the first that fits."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from dxwatchd.core.findings import Source, key_of
 from dxwatchd.core.naming import canonical
-from dxwatchd.core.records import MANIFEST, Availability, Base, CardRecord, Change, Published
+from dxwatchd.core.records import MANIFEST, Availability, Base, CardRecord, Change, Content, Published
 from dxwatchd.stores.atomic import remove_leftovers, sync_folder, write_atomically
 
 INDEX_SCHEMA = "dxwatchd.index/v1"
@@ -196,6 +196,8 @@ def read_stored(path: Path) -> Stored | None:
             overrides=dict(card["overrides"]),
             bases=tuple(_base(ancestor) for ancestor in card.get("lineage", ())),
             digests=_digests(card),
+            approved=_approved(card),
+            found_digest=card.get("integrity", {}).get("found_digest"),
         )
         return Stored(record, Change(card["change"]), digest_of(raw))
     except _DAMAGE:
@@ -218,6 +220,13 @@ def _digests(card: Mapping[str, Any]) -> str:
         [Source(told["source"], told["commit"], told["files"]) for told in integrity["provenance"]],
         integrity["mismatched_files"],
     )
+
+
+def _approved(card: Mapping[str, Any]) -> Content | None:
+    """The digests of what was approved, as far as the card has them; one of dxwatchd 0.1.0 has none."""
+    integrity = card.get("integrity", {})
+    digest = integrity.get("approved_digest")
+    return Content(_text(digest), dict(integrity["approved_files"])) if digest is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,12 +88,12 @@ def test_nothing_is_decided_where_nobody_computes_digests() -> None:
         assert [folder.checked for folder in plan.folders] == [()]
 
 
-def test_other_digests_of_the_same_content_wait_for_rest() -> None:
-    """Bytes between the samples, a file beside the model: a new revision, once nothing changes any more."""
-    record = written(look({"a": llama()}))
-    (change,) = look({"a": llama()}, record, known="cd").cards
+def test_digests_of_what_is_no_content_wait_for_rest() -> None:
+    """A file beside the model: a new revision, once nothing changes any more."""
+    record = written(look({"a": {**llama(), "notes.md": File(size=5)}}))
+    (change,) = look({"a": llama()}, record).cards
     assert change.change is Change.DIGESTED
-    waiting = look({"a": llama()}, record, known="cd", options=USUAL)
+    waiting = look({"a": llama()}, record, options=USUAL)
     assert waiting.cards == ()
     assert waiting.due == 105.0
 

@@ -9,10 +9,11 @@ import pytest
 
 from dxwatchd.core.entries import Entry
 from dxwatchd.core.facts import Fault
+from dxwatchd.core.judged import Judged, Known, Outcome
 from dxwatchd.core.readiness import judge
 from dxwatchd.core.reasons import ReasonKind, State
 from dxwatchd.core.records import Availability, CardRecord, Change
-from dxwatchd.core.registration import Judged, Known, Outcome, register
+from dxwatchd.core.registration import register
 from tests.core.making import (
     Tree,
     card,

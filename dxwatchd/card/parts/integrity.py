@@ -34,6 +34,9 @@ class Integrity(Part):
     """status: "pending" (digests are not all computed), "computed" (nothing to compare with), "verified"
     (what the download said) or "mismatch"; pickle_present: whether any weight file is a pickle;
     disallowed_globals: of all pickles together; warnings: sentences. Nothing here says that a model is safe.
+    approved_digest: over the SHA-256 of every file that counts as content, as it was approved, None while
+    they are not known; approved_files: theirs by name, as far as there is room; found_digest: of other bytes
+    found under the same fingerprint since, None otherwise.
     """
 
     status: Literal["pending", "computed", "verified", "mismatch"] = "pending"
@@ -43,3 +46,6 @@ class Integrity(Part):
     pickles: tuple[PickleFile, ...] = Field(default=())
     disallowed_globals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    approved_digest: str | None = None
+    approved_files: dict[str, str] = Field(default_factory=dict)
+    found_digest: str | None = None
