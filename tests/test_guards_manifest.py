@@ -39,8 +39,10 @@ WRONG: dict[str, Callable[[Path], object]] = {
     "another format": lambda file: file.write_text('{"models": []}'),
     "not text": lambda file: file.write_bytes(b"\xff\xfe" + WHOLE.encode("utf-16-le")),
     "models of another kind": lambda file: file.write_text("models = 3\n"),
-    "a folder in its place": lambda file: (file.unlink(), file.mkdir()),
-    "a link to nothing in its place": lambda file: (file.unlink(), file.symlink_to("nowhere.toml")),
+    "a folder in its place": lambda file: _instead(file, Path.mkdir),
+    "a link to nothing in its place": lambda file: _instead(
+        file, lambda path: path.symlink_to("nowhere.toml")
+    ),
     "a key misspelt in every entry": lambda file: file.write_text(WHOLE.replace("path", "pth")),
     "a status misspelt in every entry": lambda file: file.write_text(WHOLE.replace("approved", "aproved")),
     "all of one name": lambda file: file.write_text(
@@ -48,6 +50,11 @@ WRONG: dict[str, Callable[[Path], object]] = {
     ),
 }
 """What nobody can mean: only mending helps."""
+
+
+def _instead(file: Path, make: Callable[[Path], object]) -> None:
+    file.unlink()
+    make(file)
 
 
 def _mend(file: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,11 +44,6 @@ def replaced_by(place: Guarded, make: Callable[[Path], object]) -> Iterator[None
     aside.rename(place.models)
 
 
-def gone(place: Guarded) -> Iterator[None]:
-    """Nothing lies there."""
-    return replaced_by(place, lambda root: None)  # type: ignore[return-value]
-
-
 def _wrong(folder: Path) -> None:
     """A folder with models of its own, one under the path of a known one."""
     other = Guarded.__new__(Guarded)
@@ -85,9 +80,9 @@ def most_deleted(place: Guarded) -> Iterator[None]:
         (aside / name).rename(place.models / name)
 
 
-FAULTS = {
+FAULTS: dict[str, Callable[[Guarded], AbstractContextManager[None]]] = {
     "emptied in place": emptied_in_place,
-    "gone": gone,
+    "gone": lambda place: replaced_by(place, lambda _: None),
     "deleted and made again, empty": lambda place: replaced_by(place, Path.mkdir),
     "made again with lost+found alone": lambda place: replaced_by(
         place, lambda root: (root / "lost+found").mkdir(parents=True)

@@ -25,7 +25,7 @@ NAMES = "abcdefgh"
 AT_ONCE = Options(Periods(0.0, 0.0))
 RIGHT, MOUNT_POINT, WRONG = (RootIdentity(1, 2, number) for number in (10, 20, 30))
 LOST = Reason(ReasonKind.ROOT_LOST, found="gone", remedy="mount it")
-EXAMPLES = 500
+EXAMPLES = 300
 
 
 @cache

@@ -62,7 +62,7 @@ def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
 
 
 def _damages() -> list[Any]:
-    whole = {
+    whole: dict[str, Any] = {
         "schema": "dxwatchd.guards/v1",
         "root": {"device": 1, "inode": 2, "file_system": 3},
         "mounts": {},
