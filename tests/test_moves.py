@@ -203,7 +203,7 @@ def test_a_copy_half_made_is_not_followed(root: Moving) -> None:
     root.delete("a")
     assert root.passes() == [("missing", "a", 2)]
     root.put("b", model(1))
-    assert root.passes() == [("restored", "a", 3)]
+    assert root.passes() == [("moved", "a", 3)]
     assert root.said("a").path == "b"
 
 
@@ -220,7 +220,7 @@ def test_two_copies_are_asked_about_until_one_is_left(root: Moving) -> None:
     assert "the same content lies in x, y" in reasons
     assert root.passes() == []
     root.delete("y")
-    assert root.passes() == [("restored", "a", 3)]
+    assert root.passes() == [("moved", "a", 3)]
     assert root.said("a") == Said("x", "a", "available", 3)
 
 
@@ -231,7 +231,7 @@ def test_an_ambiguous_move_is_settled_by_the_entry(root: Moving) -> None:
     root.rename("a", "y")
     assert root.passes() == [("missing", "a", 2)]
     root.edit('path = "a"', 'path = "y"')
-    assert root.passes()[0] == ("restored", "a", 3)
+    assert root.passes()[0] == ("moved", "a", 3)
     assert root.said("a") == Said("y", "y", "available", 3)
 
 
@@ -256,7 +256,7 @@ def test_two_that_miss_one_content_are_asked(root: Moving) -> None:
         assert f"{other} may have been there" in reasons
     assert root.passes() == []
     root.edit('path = "b"', 'path = "c"')
-    assert root.passes() == [("restored", "b", 3)]
+    assert root.passes() == [("moved", "b", 3)]
     assert root.said("a").availability == "missing"
 
 
