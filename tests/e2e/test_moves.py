@@ -39,7 +39,9 @@ def moved(place: Place, count: int) -> list[dict[str, object]]:
     return told()
 
 
-@pytest.mark.promise(2, "a publisher's folder of twenty models renamed under a running daemon, and while down")
+@pytest.mark.promise(
+    2, "a publisher's folder of twenty models renamed under a running daemon, and while down"
+)
 def test_a_publisher_renamed_live_and_while_it_was_down(place: Place) -> None:
     """One event each time for each model, the same names, the next revision; then confirmed."""
     place.start()
