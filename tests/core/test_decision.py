@@ -81,6 +81,7 @@ def test_entries_speak_for_their_folders() -> None:
     assert states(made) == {"no": State.REJECTED, "wait": State.PROPOSED, "gone": State.MISSING}
 
 
+@pytest.mark.promise(10, "incomplete, loose, broken and conflicting folders at once")
 def test_every_folder_that_is_not_proposed_says_why() -> None:
     """Incomplete ones, strays, and those whose entry is broken or lost its claim."""
     made = plan(
@@ -220,6 +221,7 @@ def _act(world: World, act: str, one: Any, other: Any) -> None:
 
 
 @given(st.lists(ACTS, max_size=14))
+@pytest.mark.promise(6, "random drops, moves, approvals and renames: names stay unique")
 def test_once_applied_a_plan_leaves_nothing_to_do(acts: list[tuple[str, Any, Any]]) -> None:
     """Whatever people, copiers and disks did before: one or two passes, then silence; names stay unique."""
     world = World()

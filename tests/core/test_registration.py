@@ -71,6 +71,7 @@ def test_a_name_that_was_removed_goes_on_counting() -> None:
     assert outcome.change.record.revision == 8
 
 
+@pytest.mark.promise(9, "changed between the proposal and the approval")
 def test_what_changed_since_it_was_proposed_is_not_published() -> None:
     """The person approved something else: drifted, no card, with the way out."""
     outcome = decided(entry("a", fingerprint=OTHER), None, llama())
@@ -96,6 +97,7 @@ def test_what_is_published_as_it_is_stays() -> None:
         assert (outcome.state, outcome.change) == (State.REGISTERED, None)
 
 
+@pytest.mark.promise(9, "content changed in place, by the fingerprint")
 def test_other_content_drifts_once_and_keeps_what_was_published() -> None:
     """The card says so, with the old fingerprint; the next decision has nothing to add."""
     published = card("a", fingerprint=FOUND)
@@ -120,6 +122,7 @@ def test_the_old_content_back_restores() -> None:
 @pytest.mark.parametrize(
     ("line", "before"), [(OTHER, FOUND), (OTHER, None), (None, FOUND)], ids=["changed", "added", "deleted"]
 )
+@pytest.mark.promise(9, "approved again by every way that there is")
 def test_an_approval_anew_takes_what_is_there(line: str | None, before: str | None) -> None:
     """By the fingerprint's line changed or added by `approve`, or deleted by hand."""
     drifted = card(
@@ -134,6 +137,7 @@ def test_an_approval_anew_takes_what_is_there(line: str | None, before: str | No
     assert decided(entry("a", fingerprint=line), record, llama("other")).change is None
 
 
+@pytest.mark.promise(9, "the fingerprint line deleted before anything changes")
 def test_a_line_deleted_while_nothing_changed_is_no_blank_cheque() -> None:
     """It pins what is there now; a later change drifts all the same."""
     published = card("a", fingerprint=FOUND, approved_fingerprint=FOUND)
@@ -165,6 +169,7 @@ def test_an_entry_before_its_folder_waits() -> None:
     assert told(outcome.reasons) == [(ReasonKind.NOT_THERE_YET, "")]
 
 
+@pytest.mark.promise(9, "a shard lost after approval")
 def test_what_is_not_whole_any_more_drifts_with_the_reasons() -> None:
     """A shard lost after approval: not what was approved, and it says which."""
     published = card("a", fingerprint=verdict(sharded(3)).fingerprint)
@@ -184,6 +189,7 @@ def test_what_cannot_be_read_for_the_moment_keeps_its_card() -> None:
     assert (outcome.state, outcome.change) == (State.UNREADABLE, None)
 
 
+@pytest.mark.promise(2, "a registered folder moved")
 def test_a_moved_folder_takes_its_card_along() -> None:
     """One event; a person is asked to confirm, and then nothing more happens."""
     published = card("a", fingerprint=FOUND)
@@ -201,6 +207,7 @@ def test_a_moved_folder_takes_its_card_along() -> None:
     assert confirmed.change.record.path == confirmed.change.record.entry_path == "new/place"
 
 
+@pytest.mark.promise(2, "a folder gone that two others are equal to")
 def test_two_equal_copies_are_asked_about_not_guessed() -> None:
     """Missing, and both places are named."""
     outcome = decided(entry("a"), card("a", fingerprint=FOUND), elsewhere={"x": llama(), "y": llama()})

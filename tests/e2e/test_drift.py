@@ -67,7 +67,7 @@ def changes(place: Place) -> list[str]:
 
 @pytest.mark.promise(9, "one byte between the samples changed in place, with a daemon running")
 def test_one_byte_in_place_is_drift_until_approved_again(place: Place, weights: Path) -> None:
-    """The fingerprint is the same; the file is named; approved by the command, then by hand, then restored."""
+    """The fingerprint is the same, the file is named; approved by command, by hand; then restored."""
     before = weights.stat()
     first = pinned(place)
     flip(weights)
@@ -101,7 +101,7 @@ def test_one_byte_in_place_is_drift_until_approved_again(place: Place, weights: 
 
 @pytest.mark.promise(9, "bytes changed and digests lost while the daemon is down")
 def test_changed_while_it_was_down_and_the_digests_deleted(place: Place, weights: Path) -> None:
-    """Found at the next start; a restart without any digests does not forget it, also before they are known."""
+    """Found at the next start; a restart without any digests does not forget it."""
     place.stop()
     flip(weights)
     place.start()
@@ -128,8 +128,8 @@ def test_equal_bytes_are_no_event(place: Place, weights: Path) -> None:
 
     def read_again() -> bool:
         status = json.loads((place.state / "status.json").read_text())
-        digests = (place.folder_state("m") or {}).get("digests")
-        return status["digests"]["files_left"] == 0 and bool(digests) and not digests["pending"]
+        digests: dict[str, int] = (place.folder_state("m") or {}).get("digests") or {"pending": 1}
+        return status["digests"]["files_left"] == 0 and not digests["pending"]
 
     place.run("scan")
     place.until(read_again, "the digests of the copy")
