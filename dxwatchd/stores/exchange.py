@@ -25,7 +25,7 @@ from pathlib import Path
 
 from dxwatchd.leases import has_writer
 from dxwatchd.stores.atomic import sync_folder
-from dxwatchd.stores.manifest_file import GAP, PAUSE, TRIES, Changed
+from dxwatchd.stores.manifest_file import GAP, PAUSE, TRIES, Changed, all_of, opened
 
 LINGER = 0.05
 """Seconds until the second look at what was replaced: an editor may have been in the middle of opening it."""
@@ -128,8 +128,8 @@ def _bring_back(target: Path, left: Path) -> None:
     if _short(_content(left)) in (before, after):
         left.unlink()  # what was replaced by a change made from it, or what never got there
     elif _short(_content(target)) == after:
-        with FileIO(os.open(target, os.O_RDONLY | os.O_CLOEXEC), "rb") as ours:
-            _give_back(left, target, os.fstat(ours.fileno()).st_ino)
+        with opened(target, os.O_RDONLY) as ours:
+            _give_back(left, target, os.fstat(ours).st_ino)
         left.unlink()
     else:
         left.rename(target.with_name(f"{target.name}.kept-{_short(_content(left))}"))
@@ -149,12 +149,8 @@ def _short(data: bytes) -> str:
 
 
 def _content(path: Path) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except BlockingIOError:  # somebody is appending
-        raise Changed from None
-    with FileIO(descriptor, "rb") as file:
-        return file.read()
+    with opened(path, os.O_RDONLY) as descriptor:
+        return all_of(descriptor)
 
 
 def _like(target: Path, path: Path, data: bytes) -> FileIO:

@@ -15,14 +15,13 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from dxwatchd.core.manifest import parse
 from dxwatchd.leases import has_writer, held_alone
 from dxwatchd.stores.atomic import write_atomically
-from dxwatchd.stores.manifest_file import Changed, ManifestError, Read, Stamp, read_whole
+from dxwatchd.stores.manifest_file import Changed, ManifestError, Read, Stamp, opened, read_whole
 
 
 def as_appended(seen: Read, block: str) -> str:
@@ -62,20 +61,15 @@ def append(path: Path, seen: Read, addition: str, *, insist: bool = False) -> bo
 
 
 def _append_to(path: Path, stamp: Stamp, data: bytes, *, insist: bool) -> bool:
-    try:
-        flags = os.O_RDWR | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
-        file = FileIO(os.open(path, flags), "r+b")
-    except BlockingIOError:  # somebody holds a lease
-        raise Changed from None
-    with file:
-        with held_alone(file.fileno()) as alone:
+    with opened(path, os.O_RDWR | os.O_APPEND) as descriptor:
+        with held_alone(descriptor) as alone:
             if alone is False and not insist:
                 raise Changed
-            if Stamp.of(os.fstat(file.fileno())) != stamp or Stamp.of(os.stat(path)) != stamp:
+            if Stamp.of(os.fstat(descriptor)) != stamp or Stamp.of(os.stat(path)) != stamp:
                 raise Changed
-            if os.write(file.fileno(), data) != len(data):
+            if os.write(descriptor, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        os.fsync(file.fileno())
+        os.fsync(descriptor)
     try:
         return Stamp.of(os.stat(path)).is_same_file(stamp)
     except FileNotFoundError:

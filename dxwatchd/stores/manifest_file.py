@@ -7,9 +7,9 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -96,8 +96,8 @@ def read(path: Path) -> Read:
     Raises ManifestError where it cannot be read, is no file, is too large or is not UTF-8, and Changed where
     it was written to meanwhile.
     """
-    with _opened(path) as file:
-        found = os.fstat(file.fileno())
+    with _for_reading(path) as descriptor:
+        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
             raise ManifestError(f"it is {kind}, not a file", "put the file there, or name another manifest")
@@ -106,11 +106,8 @@ def read(path: Path) -> Read:
             raise ManifestError(
                 f"it has {before.size:,} bytes", "no manifest is that large: look what was saved there"
             )
-        try:
-            data = _all_of(file.fileno())
-        except OSError as error:
-            raise _unreadable(error) from None
-        after = Stamp.of(os.fstat(file.fileno()))
+        data = all_of(descriptor)
+        after = Stamp.of(os.fstat(descriptor))
     if before != after or len(data) != after.size:
         raise Changed
     return Read(data, _text(data), after)
@@ -179,12 +176,27 @@ def create(path: Path) -> bool:
     return True
 
 
-def _opened(path: Path) -> FileIO:
-    """Open for reading, without waiting for the other end of a pipe that lies there."""
+@contextmanager
+def opened(path: Path, flags: int) -> Iterator[int]:
+    """Open a file without waiting for the other end of a pipe that lies there, and close it.
+
+    Raises Changed where somebody holds a lease for the moment of an append, and OSError.
+    """
     try:
-        return FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    except BlockingIOError:  # somebody holds a lease for the moment of an append
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    except BlockingIOError:
         raise Changed from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _for_reading(path: Path) -> Iterator[int]:
+    try:
+        with opened(path, os.O_RDONLY) as descriptor:
+            yield descriptor
     except FileNotFoundError:
         if path.is_symlink():
             where = printable(os.readlink(path), 200)
@@ -197,7 +209,8 @@ def _opened(path: Path) -> FileIO:
         raise _unreadable(error) from None
 
 
-def _all_of(descriptor: int) -> bytes:
+def all_of(descriptor: int) -> bytes:
+    """What a file holds from here on; of more than the largest manifest one byte more. Raises OSError."""
     parts = []
     left = MAX_SIZE + 1
     while left and (part := os.read(descriptor, left)):
