@@ -24,6 +24,8 @@ def has_writer(path: Path) -> bool | None:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except BlockingIOError:
+        return True  # somebody holds it alone, to write
     except OSError:
         return None
     try:

@@ -12,20 +12,20 @@ systems): any save in the microseconds between the last look and the rename.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import signal
 import time
 from collections.abc import Iterator
-from io import FileIO
 from pathlib import Path
 
 from dxwatchd.leases import has_writer
 from dxwatchd.stores.atomic import sync_folder
-from dxwatchd.stores.manifest_file import GAP, PAUSE, TRIES, Changed, all_of, opened
+from dxwatchd.stores.manifest_file import PAUSE, TRIES, Changed, opened
+from dxwatchd.stores.swapping import content_of, give_back, swapped
 
 LINGER = 0.05
 """Seconds until the second look at what was replaced: an editor may have been in the middle of opening it."""
@@ -35,9 +35,6 @@ LINGER_BLIND = 0.5
 
 OLD = 60.0
 """Seconds after which what was left beside is nobody's any more, where that cannot be told otherwise."""
-
-_RENAME_EXCHANGE = 2  # linux/fs.h
-_AT_FDCWD = -100  # fcntl.h
 
 
 @contextlib.contextmanager
@@ -88,9 +85,9 @@ def _exchange(target: Path, aside: Path, before: bytes, after: bytes) -> None:
         raise Changed
     with _like(target, aside, after) as ours:
         try:
-            if _content(target) != before:  # writing takes long enough for a save
+            if content_of(target) != before:  # writing takes long enough for a save
                 raise Changed
-            if not _swapped(aside, target):
+            if not swapped(aside, target):
                 # a file system that cannot exchange (some network ones): a narrow window remains
                 os.rename(aside, target)
                 return
@@ -102,7 +99,7 @@ def _exchange(target: Path, aside: Path, before: bytes, after: bytes) -> None:
             settled = _is_settled(aside, before, twice=True)
         finally:
             if not settled:
-                _give_back(aside, target, os.fstat(ours.fileno()).st_ino)
+                give_back(aside, target, ours, after)
         aside.unlink()  # not before: should that fail, a person's save may lie there
     if not settled:
         raise Changed
@@ -125,14 +122,14 @@ def bring_back(target: Path) -> None:
 
 def _bring_back(target: Path, left: Path) -> None:
     before, after = left.name.rsplit("-", 2)[-2:]
-    if _short(_content(left)) in (before, after):
+    if _short(content_of(left)) in (before, after):
         left.unlink()  # what was replaced by a change made from it, or what never got there
-    elif _short(_content(target)) == after:
-        with opened(target, os.O_RDONLY) as ours:
-            _give_back(left, target, os.fstat(ours).st_ino)
+    elif _short(ours := content_of(target)) == after:
+        with opened(target, os.O_RDONLY) as held:
+            give_back(left, target, os.fstat(held).st_ino, ours)
         left.unlink()
     else:
-        left.rename(target.with_name(f"{target.name}.kept-{_short(_content(left))}"))
+        left.rename(target.with_name(f"{target.name}.kept-{_short(content_of(left))}"))
 
 
 def _left(target: Path) -> list[Path]:
@@ -141,42 +138,37 @@ def _left(target: Path) -> list[Path]:
 
 
 def _aside(target: Path, before: bytes, after: bytes) -> Path:
-    return target.with_name(f".{target.name}.dxwatchd-{_short(before)}-{_short(after)}")
+    return target.with_name(
+        f".{target.name}.dxwatchd-{secrets.token_hex(4)}-{_short(before)}-{_short(after)}"
+    )
 
 
 def _short(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def _content(path: Path) -> bytes:
-    with opened(path, os.O_RDONLY) as descriptor:
-        return all_of(descriptor)
-
-
-def _like(target: Path, path: Path, data: bytes) -> FileIO:
+@contextlib.contextmanager
+def _like(target: Path, path: Path, data: bytes) -> Iterator[int]:
     """Make a file with the owner, mode and attributes of another one, as far as that is allowed.
 
-    It is left open: while it is, no other file can have its inode, not even after it was replaced.
+    Gives its inode, which no other file can have meanwhile, not even after this one was replaced.
     """
     like = target.stat()
-    path.unlink(missing_ok=True)  # of a killed command, which never put it in place
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    file = FileIO(os.open(path, flags, 0o600), "wb")
-    try:
-        written = os.write(file.fileno(), data)
-        if written != len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        for owner, group in ((-1, like.st_gid), (like.st_uid, -1)):
-            with contextlib.suppress(PermissionError):  # the group's members may not give files away
-                os.fchown(file.fileno(), owner, group)
-        _copy_attributes(target, file.fileno())
-        os.fchmod(file.fileno(), like.st_mode & 0o7777)
-        os.fsync(file.fileno())
-    except BaseException:
-        file.close()
-        path.unlink()
-        raise
-    return file
+    with opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600) as descriptor:
+        try:
+            if os.write(descriptor, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            for owner, group in ((-1, like.st_gid), (like.st_uid, -1)):
+                with contextlib.suppress(PermissionError):  # the group's members may not give files away
+                    os.fchown(descriptor, owner, group)
+            _copy_attributes(target, descriptor)
+            os.fchmod(descriptor, like.st_mode & 0o7777)
+            os.fsync(descriptor)
+        except BaseException:
+            path.unlink()
+            raise
+    with opened(path, os.O_PATH) as held:  # not for writing: whether somebody else writes is asked later
+        yield os.fstat(held).st_ino
 
 
 def _copy_attributes(source: Path, descriptor: int) -> None:
@@ -198,44 +190,12 @@ def _is_settled(replaced: Path, before: bytes, *, twice: bool = False) -> bool:
     twice: look again a moment later.
     """
     writer = has_writer(replaced)
-    if writer or _content(replaced) != before:
+    if writer or content_of(replaced) != before:
         return False
     if not twice:
         return True
     time.sleep(LINGER_BLIND if writer is None else LINGER)
     return _is_settled(replaced, before)
-
-
-def _give_back(aside: Path, target: Path, ours: int) -> None:
-    """Put what was replaced back in its place, or what somebody saved there meanwhile: never ours.
-
-    ours: the inode of our file, which the caller holds open. Every other file that was seen is held too: an
-    editor's next file could have the inode of one that is gone, and would be taken for it.
-    """
-    known = {ours}
-    turned = False
-    with contextlib.ExitStack() as held:
-        for _ in range(TRIES):
-            try:
-                if not turned and target.stat().st_ino != ours:
-                    return  # somebody has saved over ours: that is newer than what was replaced
-                seen = os.open(aside, os.O_PATH | os.O_CLOEXEC)
-                held.callback(os.close, seen)
-                known.add(os.fstat(seen).st_ino)
-                turned = _swapped(aside, target)
-            except FileNotFoundError:
-                _fill_gap(aside, target)
-                continue
-            if aside.stat().st_ino in known:
-                return  # what lay there is ours, or was superseded by what lies there now
-            # somebody saved between the look and the exchange: that is the newest, and goes back
-
-
-def _fill_gap(aside: Path, target: Path) -> None:
-    """An editor has renamed ours away and is about to write; if it does not, what was replaced goes there."""
-    time.sleep(GAP)
-    with contextlib.suppress(FileExistsError):
-        os.link(aside, target)
 
 
 @contextlib.contextmanager
@@ -246,16 +206,3 @@ def _uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _swapped(one: Path, other: Path) -> bool:
-    """Swap two names in one step (renameat2(2)); False where the file system cannot do that."""
-    if _libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.EINVAL, errno.ENOSYS):
-        return False
-    raise OSError(code, os.strerror(code), str(other))

@@ -177,13 +177,13 @@ def create(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path, flags: int) -> Iterator[int]:
+def opened(path: Path, flags: int, mode: int = 0) -> Iterator[int]:
     """Open a file without waiting for the other end of a pipe that lies there, and close it.
 
     Raises Changed where somebody holds a lease for the moment of an append, and OSError.
     """
     try:
-        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, mode)
     except BlockingIOError:
         raise Changed from None
     try:
