@@ -24,10 +24,17 @@ def opened(path: Path, flags: int) -> int:
 
 
 def _write(descriptor: int, data: bytes, random: Random) -> None:
+    _fall_asleep(random)
     while data:
         part = random.randint(1, len(data)) if random.random() < 0.7 else len(data)
         os.write(descriptor, data[:part])
         data = data[part:]
+
+
+def _fall_asleep(random: Random) -> None:
+    """Now and then for longer than anybody waits, with the file open and nothing written yet."""
+    if random.random() < 0.15:
+        time.sleep(random.choice((0.02, 0.2, 0.7)))
 
 
 def _written(path: Path, flags: int, data: bytes, random: Random) -> None:
@@ -96,6 +103,7 @@ def appended(path: Path, data: bytes, random: Random) -> None:
     """`>>`: one write at the end."""
     descriptor = opened(path, CREATE | os.O_APPEND)
     try:
+        _fall_asleep(random)
         os.write(descriptor, data)
     finally:
         os.close(descriptor)

@@ -34,6 +34,7 @@ def manifest(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.promise(4, "a file or a link where a manifest is about to be made")
 def test_a_new_manifest_explains_itself_and_is_made_once(manifest: Path) -> None:
     """The second call changes nothing, whatever lies there by then."""
     assert manifest.read_text() == HEADER
@@ -42,6 +43,7 @@ def test_a_new_manifest_explains_itself_and_is_made_once(manifest: Path) -> None
     assert manifest.read_text() == "# mine\n"
 
 
+@pytest.mark.promise(4, "the manifest is a link: appended to, changed, missing at its end")
 def test_a_dangling_link_is_not_replaced(tmp_path: Path) -> None:
     """A dotfile manager's link whose target is not mounted yet stays as it is."""
     link = tmp_path / "manifest.toml"
@@ -50,6 +52,7 @@ def test_a_dangling_link_is_not_replaced(tmp_path: Path) -> None:
     assert link.is_symlink()
 
 
+@pytest.mark.promise(4, "a proposal for a file of any form: line ends, byte order mark, no last newline")
 def test_append_adds_exactly_the_block(manifest: Path) -> None:
     """What was there stays to the byte, comments and all; the entries are read back."""
     manifest.write_text("# mine\n" + block("a"))
@@ -65,6 +68,7 @@ def test_a_file_without_a_final_newline_gets_one_first(manifest: Path) -> None:
     assert manifest.read_text() == "# no newline at the end\n" + block("a")
 
 
+@pytest.mark.promise(4, "a proposal for a file that ends inside a string, array or table, or is no TOML")
 @pytest.mark.parametrize("text", ['x = "never closed', '[[models]]\nnotes = """open\n', "models = []\n"])
 def test_nothing_is_appended_where_the_result_would_be_no_manifest(manifest: Path, text: str) -> None:
     """An unfinished string would swallow the block; an inline array cannot be added to."""
@@ -75,6 +79,7 @@ def test_nothing_is_appended_where_the_result_would_be_no_manifest(manifest: Pat
     assert manifest.read_text() == text
 
 
+@pytest.mark.promise(4, "a save between the daemon's look and its append")
 def test_what_was_saved_since_it_was_read_is_not_appended_to(manifest: Path) -> None:
     """Written in place or replaced by a rename: one reads again first."""
     seen = read(manifest)
@@ -92,6 +97,7 @@ def test_what_was_saved_since_it_was_read_is_not_appended_to(manifest: Path) -> 
     assert "[[models]]" not in manifest.read_text()
 
 
+@pytest.mark.promise(4, "the manifest is a link: appended to, changed, missing at its end")
 def test_a_link_stays_one(tmp_path: Path) -> None:
     """What it leads to is appended to."""
     target = tmp_path / "dotfiles" / "m.toml"
