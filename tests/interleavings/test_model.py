@@ -50,6 +50,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.promise(4, "editors, commands and the daemon taking turns at every system call (a model)")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_order_of_system_calls_loses_a_change(
