@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,18 @@ from pathlib import Path
 from dxwatchd.core.entries import Problem
 from dxwatchd.core.manifest import Manifest, parse
 from dxwatchd.core.withdrawal import CONFIRM
-from dxwatchd.stores.manifest_file import Changed, ManifestError, Read, Stamp, create, read
+from dxwatchd.leases import has_writer
+from dxwatchd.stores.manifest_file import Changed, Gone, ManifestError, Read, Stamp, create, read
 
 QUIET = 0.1
 """Seconds for which the file must not have changed before it is appended to: an editor may be at it."""
+
+RETRY = 0.5
+"""Seconds until a file that is open for writing is looked at again."""
+
+STALLED = 60.0
+"""Seconds after which a program that has the file open for writing is not waited for any more: some never
+close it. It is not appended to all the same."""
 
 OLD_NS = 1_000_000_000
 """A file not written to for this many nanoseconds when first seen is taken as it is."""
@@ -44,6 +53,8 @@ class ManifestView:
         self._parsed = Manifest()
         self._stamp: Stamp | None = None
         self._since = 0.0
+        self._gone_at: float | None = None
+        self._began: float | None = None
 
     def look(self, now: float, *, has_cards: bool, make: bool) -> View:
         """Look at `now` (monotonic seconds). has_cards: whether anything is published, so that a file which
@@ -54,13 +65,20 @@ class ManifestView:
                 return View(Manifest(), None, quiet=True)  # it would be made, and be empty
             if make and not has_cards:
                 create(self.path)
-            got = read(self.path) if self._stamp is not None else self._first_read()
+            got = read(self.path) if self._stamp is not None else self._first_read(now)
         except Changed:
             return self._busy(now)
+        except Gone as error:
+            return self._gone(error, now)
         except ManifestError as error:
             return self._troubled(Problem(error.message, error.remedy))
         except OSError as error:
             return self._troubled(Problem(f"it cannot be made: {error.strerror}", "make its folder writable"))
+        self._gone_at = None
+        return self._judged(got, now, has_cards=has_cards)
+
+    def _judged(self, got: Read, now: float, *, has_cards: bool) -> View:
+        """What is in force once `got` was read."""
         if self._read is None or got.data != self._read.data:
             self._parsed = parse(got.text)
         self._read = got
@@ -72,19 +90,28 @@ class ManifestView:
             remedy = f"bring it back, or {CONFIRM}; until then every card stays"
             return self._troubled(Problem(empty, remedy), got)
         quiet = now >= due
+        if quiet and now < self._since + STALLED and self._has_writer():
+            quiet, due = False, now + RETRY  # an editor that writes in place has paused
         if not quiet and self._good is not None and _loses(self._good, self._parsed):
             return View(self._good, got, due=due)  # what is gone may only not have been written yet
         self._good = self._parsed
         return View(self._parsed, got, quiet=quiet, due=None if quiet else due)
 
-    def _first_read(self) -> Read:
+    def _first_read(self, now: float) -> Read:
         """The file as it was found, once it has been the same for a moment. Raises as `read`."""
         got = read(self.path)
+        if self._began is None:
+            self._began = now
+        if now < self._began + STALLED and self._has_writer():
+            raise Changed
         if time.time_ns() - got.stamp.mtime_ns < OLD_NS:
             time.sleep(QUIET)
             if read(self.path).stamp != got.stamp:
                 raise Changed
         return got
+
+    def _has_writer(self) -> bool:
+        return bool(has_writer(Path(os.path.realpath(self.path))))
 
     def _quiet_at(self, got: Read, now: float) -> float:
         """From when on the file has been the same for long enough."""
@@ -92,6 +119,14 @@ class ManifestView:
             self._since = now - QUIET if self._stamp is None else now
             self._stamp = got.stamp
         return self._since + QUIET
+
+    def _gone(self, error: Gone, now: float) -> View:
+        """It is not there: an accident, unless an editor has renamed it and is about to write a new one."""
+        if self._gone_at is None:
+            self._gone_at = now
+        if self._stamp is not None and now < self._gone_at + QUIET:
+            return self._busy(now)
+        return self._troubled(Problem(error.message, error.remedy))
 
     def _busy(self, now: float) -> View:
         if self._good is None:  # nothing is in force yet, which must not look like an empty manifest

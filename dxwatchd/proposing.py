@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +20,16 @@ from dxwatchd.core.snapshot import Snapshot
 from dxwatchd.manifest_view import View
 from dxwatchd.publishing import timestamp
 from dxwatchd.steadiness import is_steady
+from dxwatchd.stores.exchange import bring_back
 from dxwatchd.stores.journal import Journal
-from dxwatchd.stores.manifest_file import Changed, ManifestError, PendingFile, append, complete
+from dxwatchd.stores.manifest_append import PendingFile, append, as_appended, complete
+from dxwatchd.stores.manifest_file import Changed, ManifestError
+
+INSIST = 5
+"""Refusals in a row after which the file is appended to though somebody reads it: `tail -f` never ends."""
+
+TELL = 60
+"""Refusals in a row after which it is told that proposals wait."""
 
 log = structlog.get_logger()
 
@@ -32,6 +42,7 @@ class Proposer:
         self.manifest = manifest
         self.pending = PendingFile(pending)
         self.journal = journal
+        self._refused = 0
 
     def propose(
         self, proposals: tuple[NewProposal, ...], view: View, snapshot: Snapshot
@@ -46,39 +57,54 @@ class Proposer:
         made = [(new, block) for new, block in blocks if block is not None]
         if not made or view.read is None:
             return [], len(steady) < len(proposals)
-        block = render(tuple(block for _, block in made), _today())
+        if self.pending.read() is not None:
+            return [], True  # what became of an earlier one is not known yet
         events = [_event(new) for new, _ in made]
-        self.pending.announce(view.read, block, events)
         try:
-            append(self.manifest, view.read, block)
-        except (Changed, FileNotFoundError):
-            self.pending.done()
-            return [], True
+            addition = as_appended(view.read, render(tuple(block for _, block in made), _today()))
         except ManifestError as error:
-            self.pending.done()
             log.warning("proposals cannot be appended", reason=error.message, remedy=error.remedy)
             return [], True
+        self.pending.announce(view.read, addition, events)
+        try:
+            there = append(self.manifest, view.read, addition, insist=self._refused >= INSIST)
+        except (Changed, FileNotFoundError):
+            self.pending.done()
+            self._count_refusal()
+            return [], True
+        self._refused = 0
+        if not there:
+            return [], True  # the next pass looks up what became of it
         self._journal(events)
         self.pending.done()
         return events, len(steady) < len(proposals)
 
-    def recover(self) -> None:
-        """Finish an append that a kill or a full disk interrupted. Raises OSError.
+    def _count_refusal(self) -> None:
+        self._refused += 1
+        if self._refused == TELL:
+            log.warning(
+                "proposals wait: the manifest keeps changing, or a program has it open for writing",
+                remedy=f"close it there: `fuser -v {self.manifest}` says who it is",
+            )
 
-        While somebody is writing to the manifest it is left for the next pass.
+    def recover(self) -> None:
+        """Finish an append that a kill or a full disk interrupted, and what a killed command left.
+
+        While somebody is writing to the manifest it is left for the next pass, and so it is while it cannot
+        be read or is not valid. Raises OSError.
         """
+        with contextlib.suppress(OSError):  # without the right to write to its folder that is for a command
+            bring_back(Path(os.path.realpath(self.manifest)))
         pending = self.pending.read()
         if pending is None:
             return
         try:
             there = complete(self.manifest, pending)
-        except FileNotFoundError:
-            there = False
-        except Changed:
+        except (Changed, ManifestError):
             return
-        if there:
-            told = self.journal.recent_ids()
-            self._journal([dict(event) for event in pending.events if event.get("id") not in told])
+        told = self.journal.recent_ids()
+        events = [dict(event) for event in pending.events if event.get("path") in there]
+        self._journal([event for event in events if event.get("id") not in told])
         self.pending.done()
 
     def _journal(self, events: list[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dxwatchd.core.manifest import Manifest
 from dxwatchd.core.proposals import HEADER
-from dxwatchd.manifest_view import QUIET, ManifestView, View
+from dxwatchd.manifest_view import QUIET, STALLED, ManifestView, View
 from dxwatchd.stores import manifest_file
 
 NOW = 1000.0
@@ -89,16 +89,19 @@ def test_a_look_that_may_write_nothing_makes_none(looking: Looking) -> None:
     assert view.trouble is None
 
 
+@pytest.mark.promise(8, "the manifest is gone")
 def test_one_that_is_gone_though_models_are_registered_is_an_accident(good: Looking) -> None:
     """It is not made anew, and what was in force stays so."""
     good.path.unlink()
-    view = good.look()
+    good.look()
+    view = good.look(QUIET)
     assert not good.path.exists()
     assert names(view.manifest) == ["a", "b"]
     assert view.trouble is not None
     assert not view.quiet
 
 
+@pytest.mark.promise(8, "the manifest is torn, empty or no text")
 @pytest.mark.parametrize(
     "content", ["", " \n", "[[models]]\nstatus = ", b"# \xff\n", entries("a")[:-30], 'x = """']
 )
@@ -133,6 +136,7 @@ def test_what_is_added_or_changed_is_in_force_at_once(good: Looking) -> None:
     assert good.look(QUIET).quiet
 
 
+@pytest.mark.promise(8, "a manifest that is being written loses entries for a moment")
 @pytest.mark.parametrize(
     "content", [entries("a"), entries("a", "b", fingerprint=False), entries("a", "c"), "# nothing\n"]
 )
@@ -161,6 +165,7 @@ def test_an_override_that_is_gone_waits_for_rest_too(looking: Looking) -> None:
     assert looking.look(QUIET).manifest.entries[0].overrides == {}
 
 
+@pytest.mark.promise(8, "a manifest that is being written when the daemon starts")
 def test_the_first_look_at_a_file_being_written_concludes_nothing(
     looking: Looking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +202,7 @@ def test_a_write_during_the_look_leaves_the_last_good_one(
     assert view.due == pytest.approx(good.now + QUIET)
 
 
+@pytest.mark.promise(4, "a save between the daemon's look and its append")
 @pytest.mark.parametrize("way", ["touched", "renamed over"])
 def test_any_save_begins_the_rest_anew(good: Looking, way: str) -> None:
     """Also one that changed no byte: an editor is at it."""
@@ -207,3 +213,48 @@ def test_any_save_begins_the_rest_anew(good: Looking, way: str) -> None:
     other()
     assert not good.look(50.0).quiet
     assert good.look(QUIET).quiet
+
+
+@pytest.mark.promise(4, "an editor that renames the file away before it writes a new one")
+def test_a_gap_between_two_renames_is_no_accident(good: Looking) -> None:
+    """As vim saves: for a moment nothing is there; what was in force stays, nothing is made or told."""
+    text = good.path.read_text()
+    good.path.unlink()
+    for make in (False, True):
+        view = good.look(make=make)
+        assert names(view.manifest) == ["a", "b"]
+        assert view.trouble is None
+        assert not view.quiet
+        assert view.due is not None
+    good.write(text)
+    assert names(good.look(QUIET).manifest) == ["a", "b"]
+    assert good.look(QUIET).quiet
+
+
+@pytest.mark.promise(8, "an editor that has truncated the file and fallen asleep")
+def test_what_an_open_editor_has_not_written_yet_is_not_gone(good: Looking) -> None:
+    """While the file is open for writing nothing counts as removed, and it is not appended to."""
+    with good.path.open("w") as editor:
+        editor.write(entries("a"))
+        editor.flush()
+        good.look()
+        for after in (QUIET, 1.0, 10.0):
+            view = good.look(after)
+            assert names(view.manifest) == ["a", "b"]
+            assert not view.quiet
+            assert view.due is not None
+        good.look(STALLED)
+        assert names(good.look(QUIET).manifest) == ["a"]  # some programs never close it
+    assert good.look(QUIET).quiet
+
+
+@pytest.mark.promise(8, "a manifest that is being written when the daemon starts")
+def test_a_daemon_that_starts_in_the_middle_of_a_save_waits(looking: Looking) -> None:
+    """Nothing is in force until the editor has closed it, so nothing is withdrawn."""
+    with looking.path.open("w") as editor:
+        editor.write(entries("a"))
+        editor.flush()
+        looking.settle()
+        assert looking.look().trouble is not None
+        editor.write(entries("b"))
+    assert names(looking.look(QUIET).manifest) == ["a", "b"]

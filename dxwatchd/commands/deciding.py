@@ -24,7 +24,7 @@ from dxwatchd.state import StateDirectory
 from dxwatchd.stores.card_directory import read_stored
 from dxwatchd.stores.instance_lock import InstanceLock
 from dxwatchd.stores.manifest_edit import edit, put, table_of
-from dxwatchd.stores.manifest_file import Changed, ManifestError, create, read
+from dxwatchd.stores.manifest_file import ManifestError, create, patiently, read_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +154,9 @@ def _names(names: NewNames) -> dict[str, object]:
 
 def _manifest(settings: Settings) -> Manifest:
     try:
-        manifest = parse(read(settings.manifest).text)
-    except (ManifestError, Changed) as error:
-        remedy = error.remedy if isinstance(error, ManifestError) else "try again"
-        raise CommandError(f"{settings.manifest}: {str(error) or 'it is being written to'}", remedy) from None
+        manifest = parse(patiently(lambda: read_whole(settings.manifest)).text)
+    except ManifestError as error:
+        raise CommandError(f"{settings.manifest}: {error.message}", error.remedy) from None
     if not manifest.parses:
         raise CommandError(printable(manifest.problems[0].at(str(settings.manifest)), 2000))
     return manifest

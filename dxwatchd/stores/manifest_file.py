@@ -1,31 +1,38 @@
-"""The manifest as a file that people edit while the daemon runs: reading it, and appending to it.
-
-The daemon only ever appends, in one `O_APPEND` write a batch, to a file that it has just read and understood.
-What it is about to append lies in `append.pending` meanwhile, so that a write which a kill or a full disk
-tore is completed later instead of leaving half a block.
-"""
+"""The manifest as a file that people edit while the daemon runs: reading it, and making the first one."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import hashlib
-import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from dxwatchd.core.manifest import parse
 from dxwatchd.core.proposals import HEADER
+from dxwatchd.core.text import printable
 from dxwatchd.core.withdrawal import CONFIRM
-from dxwatchd.stores.atomic import TEMPORARY_PREFIX, sync_folder, write_atomically, write_new
+from dxwatchd.leases import has_writer
+from dxwatchd.stores.atomic import TEMPORARY_PREFIX, sync_folder, write_new
+
+T = TypeVar("T")
 
 MAX_SIZE = 64 * 2**20
 """Bytes; ten thousand entries take three million."""
+
+BOM = b"\xef\xbb\xbf"
+"""What Windows editors begin a UTF-8 file with. TOML's authors mean it to be allowed; tomllib refuses it."""
+
+TRIES = 50
+PAUSE = 0.02
+"""Seconds between tries: whoever saves the file is at it for a moment."""
+
+GAP = 0.1
+"""Seconds for which a file that an editor replaces may not be there: vim renames it before it writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +50,28 @@ class Stamp:
         """The stamp in a `stat` result."""
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
+    def is_same_file(self, other: Stamp) -> bool:
+        """Whether both are of one file, whatever was written to it."""
+        return (self.device, self.inode) == (other.device, other.inode)
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A manifest as it was read: its bytes, its text, and the stamp before and after."""
+    """A manifest as it was read: its bytes, its text without a byte order mark, and its stamp."""
 
     data: bytes
     text: str
     stamp: Stamp
+
+    @property
+    def mark(self) -> bytes:
+        """The byte order mark that it begins with, if any."""
+        return BOM if self.data.startswith(BOM) else b""
+
+    @property
+    def line_end(self) -> str:
+        """How most of its lines end."""
+        return "\r\n" if self.text.count("\r\n") * 2 > self.text.count("\n") else "\n"
 
 
 class ManifestError(Exception):
@@ -62,40 +83,70 @@ class ManifestError(Exception):
         self.remedy = remedy
 
 
+class Gone(ManifestError):  # noqa: N818 - said as people say it, as Changed is
+    """There is no file; for a moment that is usual while an editor saves."""
+
+
 class Changed(Exception):  # noqa: N818 - not an error: someone else was faster, and one tries again
-    """The file is not the one any more that was read."""
+    """The file is not the one any more that was read, or somebody is about to write to it."""
 
 
 def read(path: Path) -> Read:
     """Read the manifest.
 
-    Raises ManifestError where it cannot be read, is too large or is not UTF-8, and Changed where it was
-    written to meanwhile.
+    Raises ManifestError where it cannot be read, is no file, is too large or is not UTF-8, and Changed where
+    it was written to meanwhile.
     """
-    try:
-        with path.open("rb") as file:
-            before = Stamp.of(os.fstat(file.fileno()))
-            if before.size > MAX_SIZE:
-                raise ManifestError(
-                    f"it has {before.size:,} bytes", "no manifest is that large: look what was saved there"
-                )
-            data = file.read(MAX_SIZE + 1)
-            after = Stamp.of(os.fstat(file.fileno()))
-    except FileNotFoundError:
-        raise ManifestError(
-            "the file is gone", f"bring it back, or {CONFIRM}; until then every card stays"
-        ) from None
-    except OSError as error:
-        raise ManifestError(
-            f"it cannot be read: {error.strerror}", "give dxwatchd's user the right to read it"
-        ) from None
+    with _for_reading(path) as descriptor:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
+            raise ManifestError(f"it is {kind}, not a file", "put the file there, or name another manifest")
+        before = Stamp.of(found)
+        if before.size > MAX_SIZE:
+            raise ManifestError(
+                f"it has {before.size:,} bytes", "no manifest is that large: look what was saved there"
+            )
+        data = all_of(descriptor)
+        after = Stamp.of(os.fstat(descriptor))
     if before != after or len(data) != after.size:
         raise Changed
+    return Read(data, _text(data), after)
+
+
+def read_whole(path: Path) -> Read:
+    """Read the manifest as `read` does, and raise Changed too where somebody is in the middle of a save."""
+    seen = read(path)
+    if has_writer(Path(os.path.realpath(path))):
+        raise Changed
     try:
-        return Read(data, data.decode(), after)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ManifestError(f"line {line} is not UTF-8", "save it as UTF-8") from None
+        now = Stamp.of(os.stat(path))
+    except FileNotFoundError:
+        raise Changed from None
+    if now != seen.stamp:  # who had it open during the read has written and closed it since
+        raise Changed
+    return seen
+
+
+def patiently(step: Callable[[], T]) -> T:
+    """Do something that needs a moment in which nobody is saving the manifest, and try again until it is.
+
+    Raises ManifestError where others keep saving it, or where it stays gone.
+    """
+    gone = 0.0
+    for _ in range(TRIES):
+        try:
+            return step()
+        except Gone:
+            if gone >= GAP:
+                raise
+            gone += PAUSE
+        except Changed:
+            pass
+        time.sleep(PAUSE)
+    raise ManifestError(
+        "others keep saving it, or have it open for writing", "try again when they have closed it"
+    )
 
 
 def create(path: Path) -> bool:
@@ -104,6 +155,9 @@ def create(path: Path) -> bool:
     What somebody else puts there at the same moment stays, and so does a link that leads nowhere.
     """
     if os.path.lexists(path):
+        return False
+    time.sleep(GAP)
+    if os.path.lexists(path):  # an editor was between renaming the old one and writing the new one
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{path.name}")
@@ -123,102 +177,66 @@ def create(path: Path) -> bool:
     return True
 
 
-def append(path: Path, seen: Read, block: str) -> None:
-    """Append `block` to the file that `seen` was read from, in one write.
+@contextmanager
+def opened(path: Path, flags: int, mode: int = 0) -> Iterator[int]:
+    """Open a file without waiting for the other end of a pipe that lies there, and close it.
 
-    Raises Changed where it is another file or other content by now, ManifestError where the result would not
-    be a manifest, OSError where it cannot be written.
+    Raises Changed where somebody holds a lease for the moment of an append, and OSError.
     """
-    glue = "" if not seen.data or seen.data.endswith(b"\n") else "\n"
-    if not parse(seen.text + glue + block).parses:
-        raise ManifestError("blocks cannot be appended to it", "write its entries as [[models]] tables")
-    with _opened(path) as file:
-        _append_to(file, path, seen.stamp, (glue + block).encode())
+    try:
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+    except BlockingIOError:
+        raise Changed from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
-def _opened(path: Path) -> FileIO:
-    return FileIO(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), "r+b")
+@contextmanager
+def _for_reading(path: Path) -> Iterator[int]:
+    try:
+        with opened(path, os.O_RDONLY) as descriptor:
+            yield descriptor
+    except FileNotFoundError:
+        if path.is_symlink():
+            where = printable(os.readlink(path), 200)
+            remedy = "bring that back or mount it: a link is never replaced by a file"
+            raise Gone(f"it is a link to {where}, which is not there", remedy) from None
+        raise Gone("the file is gone", f"bring it back, or {CONFIRM}; until then every card stays") from None
+    except OSError as error:
+        raise _unreadable(error) from None
 
 
-def _append_to(file: FileIO, path: Path, stamp: Stamp, data: bytes) -> None:
-    """One write at the end of the file, if it still is what `stamp` says. Raises Changed, OSError."""
-    if Stamp.of(os.fstat(file.fileno())) != stamp or Stamp.of(os.stat(path)) != stamp:
-        raise Changed
-    if os.write(file.fileno(), data) != len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    os.fsync(file.fileno())
+def all_of(descriptor: int) -> bytes:
+    """What a file holds from here on; of more than the largest manifest one byte more. Raises OSError."""
+    parts = []
+    left = MAX_SIZE + 1
+    while left and (part := os.read(descriptor, left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """An append that was begun.
-
-    base_size, base: bytes and SHA-256 of what the file held before; events: to be journalled with the block.
-    """
-
-    base_size: int
-    base: str
-    block: str
-    events: tuple[Mapping[str, Any], ...]
+_REMEDIES = {
+    errno.EACCES: "give dxwatchd's user the right to read it",
+    errno.EPERM: "give dxwatchd's user the right to read it",
+    errno.ELOOP: "let the link lead to a file: it leads to itself",
+    errno.ENOTDIR: "a folder of its path is a file: move that away, or name another manifest",
+    errno.ENXIO: "put the file there, or name another manifest: what lies there is no file",
+}
 
 
-class PendingFile:
-    """`append.pending` in the state directory: there while an append is under way."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def announce(self, seen: Read, block: str, events: Sequence[Mapping[str, Any]]) -> None:
-        """Write down what is about to be appended to the file that `seen` was read from. Raises OSError."""
-        plain = {
-            "base_size": len(seen.data),
-            "base": hashlib.sha256(seen.data).hexdigest(),
-            "block": block,
-            "events": list(events),
-        }
-        write_atomically(self.path, json.dumps(plain).encode())
-
-    def read(self) -> Pending | None:
-        """What was announced and not done; None where nothing was, or where it cannot be read."""
-        try:
-            plain = json.loads(self.path.read_bytes())
-            size, base, block = int(plain["base_size"]), plain["base"], str(plain["block"])
-            return Pending(size, base, block, tuple(plain["events"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def done(self) -> None:
-        """It is in the manifest and in the journal."""
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
+def _unreadable(error: OSError) -> ManifestError:
+    remedy = _REMEDIES.get(error.errno or 0, "look at its disk; the last good manifest stays in force")
+    return ManifestError(f"it cannot be read: {error.strerror}", remedy)
 
 
-def complete(path: Path, pending: Pending) -> bool:
-    """Finish a torn append. True where the block is in the file now, False where nothing of it ever was.
-
-    Only appends, and only where the file is exactly what it was plus the beginning of the block: whatever
-    else a person made of it is theirs. Raises Changed where it is being written to, and OSError where it
-    cannot be written.
-    """
-    block = pending.block.encode()
-    with _opened(path) as file:
-        stamp = Stamp.of(os.fstat(file.fileno()))
-        data = file.read(MAX_SIZE + 1) or b""
-        base, rest = data[: pending.base_size], data[pending.base_size :]
-        if hashlib.sha256(base).hexdigest() == pending.base:
-            if base and not base.endswith(b"\n"):
-                rest = rest.removeprefix(b"\n")
-            if not rest:
-                return False
-            if block.startswith(rest) and len(rest) < len(block):
-                _append_to(file, path, stamp, block[len(rest) :])
-                return True
-            if rest.startswith(block):
-                return True
-    return _holds(data.decode(errors="replace"), pending)
-
-
-def _holds(text: str, pending: Pending) -> bool:
-    """Whether a file that was edited meanwhile has every entry of the block."""
-    there = {(entry.path, entry.fingerprint) for entry in parse(text).entries}
-    return all((entry.path, entry.fingerprint) in there for entry in parse(pending.block).entries)
+def _text(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ManifestError("it is UTF-16, not UTF-8", 'save it as UTF-8 (in Notepad: "Encoding: UTF-8")')
+    try:
+        return data.removeprefix(BOM).decode()
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ManifestError(f"line {line} is not UTF-8", "save it as UTF-8") from None

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,12 +48,14 @@ def approve(tables: AoT) -> None:
     put(table_of(tables, "a"), {"status": "approved"})
 
 
+@pytest.mark.promise(4, "a command's change: comments, order, spaces")
 def test_only_what_is_changed_changes(manifest: Path) -> None:
     """Comments, order, spaces: the rest is there to the byte."""
     edit(manifest, approve)
     assert manifest.read_text() == TEXT.replace('"proposed"   #', '"approved"   #')
 
 
+@pytest.mark.promise(4, "a command's change: line ends")
 def test_windows_line_ends_stay(manifest: Path) -> None:
     """Every line ends as it did."""
     manifest.write_bytes(TEXT.replace("\n", "\r\n").encode())
@@ -63,6 +66,7 @@ def test_windows_line_ends_stay(manifest: Path) -> None:
     )
 
 
+@pytest.mark.promise(4, "a command's change: mode, owner, link")
 def test_mode_owner_and_link_stay(manifest: Path, tmp_path: Path) -> None:
     """The group's right to write, the owner, and a dotfile manager's link."""
     manifest.chmod(0o664)
@@ -85,6 +89,7 @@ def test_a_change_that_changes_nothing_writes_nothing(manifest: Path) -> None:
     assert manifest.stat() == before
 
 
+@pytest.mark.promise(4, "a save while a command changes the file")
 def test_a_save_in_between_is_kept_and_the_change_made_on_top(manifest: Path) -> None:
     """Somebody saves while the change is being made: it is made again from what they saved."""
     tries = []
@@ -100,6 +105,7 @@ def test_a_save_in_between_is_kept_and_the_change_made_on_top(manifest: Path) ->
     assert manifest.read_text() == (TEXT + block("saved")).replace('"proposed"   #', '"approved"   #')
 
 
+@pytest.mark.promise(4, "somebody who never stops saving while a command changes the file")
 def test_who_never_stops_saving_is_told_about(manifest: Path) -> None:
     """After many tries it gives up with the remedy, and the last save is there."""
     count = []
@@ -114,6 +120,7 @@ def test_who_never_stops_saving_is_told_about(manifest: Path) -> None:
     assert manifest.read_text() == TEXT + f"# {len(count)}\n"
 
 
+@pytest.mark.promise(4, "a command's change that would make the file wrong")
 @pytest.mark.parametrize(
     "change",
     [
@@ -140,6 +147,7 @@ def test_an_old_problem_elsewhere_does_not_hinder(manifest: Path) -> None:
     assert tomllib.loads(manifest.read_text())["models"][0]["status"] == "approved"
 
 
+@pytest.mark.promise(4, "a command's change of a file that is not valid")
 @pytest.mark.parametrize("text", ['[[models]]\nstatus = "', "models = [{}]\n"])
 def test_a_file_that_cannot_be_changed_is_left_alone(manifest: Path, text: str) -> None:
     """No TOML, or entries written inline: told, and not touched."""
@@ -177,7 +185,8 @@ for number in range(int(sys.argv[2])):
 """
 
 
-def test_none_of_two_hundred_editor_saves_is_lost(manifest: Path) -> None:
+@pytest.mark.promise(4, "saves by rename while a command changes the file over and over")
+def test_none_of_two_hundred_editor_saves_is_lost(manifest: Path, tried: Callable[[int], None]) -> None:
     """An editor that saves by rename adds line after line while entries are changed: each is there."""
     with subprocess.Popen([sys.executable, "-c", EDITOR, manifest, "200"]) as editor:
         done = 0
@@ -189,4 +198,5 @@ def test_none_of_two_hundred_editor_saves_is_lost(manifest: Path) -> None:
     lost = [number for number in range(200) if f"# line {number}\n" not in text]
     # the editor's own look before its rename is a moment old, so it may itself lose one of ours, never we its
     assert lost == []
+    tried(200)
     assert tomllib.loads(text)["models"][1]["technical_name"] == "b"
