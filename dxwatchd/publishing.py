@@ -21,6 +21,7 @@ from dxwatchd.core.records import MANIFEST, Base, CardRecord, Change
 from dxwatchd.core.revisions import CardChange
 from dxwatchd.stores.card_directory import CardDirectory, Tombstone
 from dxwatchd.stores.journal import Journal
+from dxwatchd.stores.plain_file import read_plain
 
 CleanModel = Callable[[ModelFolder], bool]
 """Whether a folder is still as it was judged, with nobody writing to it."""
@@ -131,7 +132,7 @@ class Publisher:
         record, identity = change.record, identity_of(change.record, change.change)
         if change.model is None:
             try:
-                published = parse(self.cards.path_of(record.technical_name).read_bytes())
+                published = parse(read_plain(self.cards.path_of(record.technical_name)))
                 return record, with_bases(with_identity(published, identity), record.bases)
             except (OSError, ValueError):  # not there, no card, or not the one that was decided about
                 return None

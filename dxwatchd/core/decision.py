@@ -7,15 +7,17 @@ has been applied, deciding again gives an empty one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dxwatchd.core.claims import Claims, settle
 from dxwatchd.core.derivation import derive, held
 from dxwatchd.core.digest_view import DigestView
-from dxwatchd.core.entries import Broken, Entry, Problem, Status
+from dxwatchd.core.entries import Broken, Entry, Problem, Status, in_order
 from dxwatchd.core.folder_states import GONE, MANIFEST_BUSY, FolderStates, folder_state, same_path, told
 from dxwatchd.core.hints import hints_of
 from dxwatchd.core.layouts import find
 from dxwatchd.core.lineage import resolved
+from dxwatchd.core.misplaced import Misplaced
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.plan import FolderState, NewProposal, Observation, Options, Plan
@@ -23,6 +25,7 @@ from dxwatchd.core.readiness import Verdict, judge
 from dxwatchd.core.reasons import Reason, ReasonKind, State, state_of
 from dxwatchd.core.records import CardRecord
 from dxwatchd.core.registration import WAITING, Judged, Known, Outcome, register, unready
+from dxwatchd.core.respelling import respelled
 from dxwatchd.core.rest import Rest, Watched, rest
 from dxwatchd.core.revisions import CardChange
 from dxwatchd.core.snapshot import parent
@@ -32,6 +35,7 @@ from dxwatchd.core.withdrawal import Orphans, entry_of, orphans
 
 def decide(seen: Observation, watched: Mapping[str, Watched], options: Options, now: float) -> Plan:
     """The plan of a pass that began at `now` (monotonic seconds), given the signatures `watched` so far."""
+    seen = replace(seen, manifest=respelled(seen.manifest, seen.snapshot))
     claims = settle(seen.manifest, seen.published)
     gone = orphans(
         seen.manifest,
@@ -102,6 +106,7 @@ class _Decision:
         self.unclaimed = {path: one for path, one in self.judged.items() if path not in self.claimed}
         self.followed = {card.path: name for name, card in seen.published.cards.items()}
         self.states = FolderStates(self.judged)
+        self.misplaced = Misplaced(seen, self.judged)
 
     def _judged(self, model: ModelFolder) -> Judged:
         verdict = judge(model, self.seen.snapshot)
@@ -143,7 +148,7 @@ class _Decision:
             cards=resolved(self.seen.published, changes),
             withdrawals=withdrawals,
             folders=self.digests.told(self.states.all()),
-            problems=problems,
+            problems=tuple(sorted((*problems, *self.misplaced.problems), key=in_order)),
             held=self.gone.reasons,
             watched={path: one.watched for path, one in self.rests.items()},
             due=min(unsettled, default=None),
@@ -170,9 +175,14 @@ class _Decision:
         return self.seen.published.named(entry.technical_name)
 
     def _registered(self, entry: Entry, renamed: CardRecord | None) -> Outcome:
+        if owned := self.misplaced.owned(entry):
+            self.states.say(entry.path, State.CONFLICT, owned, entry)
+            return Outcome(State.CONFLICT, folder=entry.path)  # a published card stays as it is
         revision = self.seen.published.tombstones.get(canonical(entry.technical_name), 0)
         known = Known(self._card(entry), revision, renamed, self._here(entry.path))
         outcome = register(entry, known, self.judged, self._candidates(entry))
+        if outcome.state is State.MISSING and known.card is None:
+            outcome = self.misplaced.hinted(entry, outcome)
         self.states.say(outcome.folder, outcome.state, outcome.reasons, entry)
         return outcome
 
@@ -202,6 +212,8 @@ class _Decision:
         judged = self.judged.get(entry.path)
         if entry.status is Status.REJECTED:
             self.states.say(entry.path, State.REJECTED, (), entry)
+        elif owned := self.misplaced.owned(entry):
+            self.states.say(entry.path, State.CONFLICT, owned, entry)
         elif judged is None:
             here = self._here(entry.path)
             state = state_of(here) or State.INVALID if here else State.MISSING
@@ -246,7 +258,7 @@ class _Decision:
             if not verdict.whole:
                 self.states.say(path, unready(judged), verdict.reasons)
             elif twin is not None:
-                self.states.say(path, State.CONFLICT, (same_path(twin),))
+                self.states.say(path, State.CONFLICT, (same_path(path, twin, self.seen.snapshot),))
             elif not judged.settled():
                 self.states.say(path, State.COPYING, (WAITING,))
             elif self.seen.manifest_trouble is not None or not self.seen.manifest_quiet:

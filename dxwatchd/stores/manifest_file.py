@@ -22,6 +22,7 @@ from typing import Any
 from dxwatchd.core.manifest import parse
 from dxwatchd.core.proposals import HEADER
 from dxwatchd.stores.atomic import TEMPORARY_PREFIX, sync_folder, write_atomically, write_new
+from dxwatchd.stores.plain_file import open_plain, read_plain
 
 MAX_SIZE = 64 * 2**20
 """Bytes; ten thousand entries take three million."""
@@ -72,7 +73,7 @@ def read(path: Path) -> Read:
     written to meanwhile.
     """
     try:
-        with path.open("rb") as file:
+        with open(open_plain(path), "rb") as file:
             before = Stamp.of(os.fstat(file.fileno()))
             if before.size > MAX_SIZE:
                 raise ManifestError(
@@ -180,11 +181,15 @@ class PendingFile:
     def read(self) -> Pending | None:
         """What was announced and not done; None where nothing was, or where it cannot be read."""
         try:
-            plain = json.loads(self.path.read_bytes())
-            size, base, block = int(plain["base_size"]), plain["base"], str(plain["block"])
-            return Pending(size, base, block, tuple(plain["events"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            plain = json.loads(read_plain(self.path))
+            size, base, block = int(plain["base_size"]), str(plain["base"]), str(plain["block"])
+            events = tuple({**event} for event in plain["events"])
+            block.encode()
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
+        if size < 0 or any({"sequence", "time", "generation"} & event.keys() for event in events):
+            return None  # none of ours
+        return Pending(size, base, block, events)
 
     def done(self) -> None:
         """It is in the manifest and in the journal."""
