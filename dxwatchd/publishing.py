@@ -50,8 +50,10 @@ class Publisher:
         An event of a generation that has no index yet was journalled already and is not repeated.
         """
         lost = self.journal.generation > self.cards.generation + 1
+        if lost or not self.cards.generation:
+            self._take_up_removed()
         if lost:
-            self._take_up_journal()
+            self.cards.generation = self.journal.generation
         untold = self.journal.after(self.cards.generation)
         if not self.cards.stale and not untold and not lost:
             return 0
@@ -68,14 +70,14 @@ class Publisher:
         self.cards.commit()
         return count
 
-    def _take_up_journal(self) -> None:
-        """The index is lost: its generation and the removed cards are told by the journal."""
-        self.cards.generation = self.journal.generation
+    def _take_up_removed(self) -> None:
+        """The index is lost: the removed cards, and the revision of one that is lost too, are told by the
+        journal, so that no revision is published twice.
+        """
         for event in self.journal.after(-1):
-            if event.get("event") == "removed":
-                self.cards.remember_removed(
-                    Tombstone(event["technical_name"], event["model_name"], event["path"], event["revision"])
-                )
+            names = [event.get(key) for key in ("technical_name", "model_name", "path")]
+            if isinstance(event.get("revision"), int) and all(isinstance(name, str) for name in names):
+                self.cards.remember_removed(Tombstone(*map(str, names), event["revision"]))
 
     def publish(
         self,

@@ -17,7 +17,7 @@ from dxwatchd.core.overlap import is_part, part_problem
 from dxwatchd.core.path_hints import Names, hint
 from dxwatchd.core.reasons import ReasonKind
 from dxwatchd.core.snapshot import parent
-from dxwatchd.core.text import count, printable
+from dxwatchd.core.text import printable
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.stores.card_directory import CardDirectory
@@ -31,6 +31,14 @@ MOST_HINTS = 50
 """Entries without their folder for which the names that are there are compared."""
 
 
+EMPTIED = Problem(
+    "the file is empty though models are registered",
+    "bring it back; until then every card stays",
+    line=1,
+    column=1,
+)
+
+
 def check(settings: Settings, *, as_json: bool) -> int:
     """Every problem of the manifest; the settings were checked on the way here."""
     manifest = parse(_read(settings.manifest).text, str(settings.models_root))
@@ -39,7 +47,7 @@ def check(settings: Settings, *, as_json: bool) -> int:
     claims = settle(manifest, cards.published())
     found = [*manifest.problems, *claims.problems]
     if cards.cards and not manifest.text.strip():
-        found.append(_emptied(len(cards.cards)))
+        found.append(EMPTIED)
     hints: list[Problem] = []
     for entry in claims.entries:
         problem = _at_its_place(settings, manifest, entry, hints)
@@ -59,11 +67,6 @@ def _read(path: Path) -> Read:
         except Changed:
             time.sleep(PAUSE)
     raise CommandError(f"{path}: it is being written to", "try again", code=PROBLEMS)
-
-
-def _emptied(cards: int) -> Problem:
-    what = f"the file is empty though {count(cards, 'model')} are registered"
-    return Problem(what, "bring it back; until then every card stays", line=1, column=1)
 
 
 def _at_its_place(

@@ -26,7 +26,7 @@ def open_plain(path: Path) -> int:
 def read_plain(path: Path, most: int = MAX_SIZE) -> bytes:
     """The bytes of a regular file of at most `most`. Raises OSError."""
     with open(open_plain(path), "rb") as file:
-        data = file.read(most + 1)
-    if len(data) > most:
+        data = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
+    if data is None or len(data) > most:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
     return data

@@ -38,6 +38,8 @@ def test_no_entries_are_no_problem(text: str) -> None:
     assert manifest.problems == ()
 
 
+@pytest.mark.promise(7, "an entry with one wrong value beside a good one")
+@pytest.mark.promise(10, "an entry with one wrong value: line, column and remedy are told")
 @pytest.mark.parametrize(
     ("line", "said", "remedy"),
     [
@@ -182,6 +184,7 @@ def test_a_key_is_found_however_it_is_written(line: str, key: str, spot: KeySpot
     assert lines_of(text, "models").tables[0].keys == {key: spot}
 
 
+@pytest.mark.promise(7, "any text at all as the manifest: no exception")
 @given(st.text(max_size=400))
 def test_no_text_makes_it_raise(text: str) -> None:
     """Whatever is saved there, there are entries or problems."""
@@ -227,6 +230,7 @@ HOSTILE = st.text(min_size=1, max_size=60).filter(
 )
 
 
+@pytest.mark.promise(7, "hostile names in a proposal: the manifest stays valid TOML")
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
 def test_a_proposal_reads_back_as_what_was_proposed(name: str, path: str, found: str, rejected: str) -> None:
     """Whatever names, paths and findings hold: no text escapes its string or its comment."""
