@@ -187,10 +187,10 @@ def export(
 
 @command(app, "check")
 def check(settings: LoadSettings, as_json: JsonOption = False) -> int:
-    """Check settings and manifest: every problem with its line; exit 1 where there are any."""
-    from dxwatchd.commands import reporting
+    """Check settings and manifest: every problem with its place; exit 1 where there are any."""
+    from dxwatchd.commands import checking
 
-    return reporting.check(settings(), as_json=as_json)
+    return checking.check(settings(), as_json=as_json)
 
 
 @app.command("schema")

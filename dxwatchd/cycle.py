@@ -114,7 +114,7 @@ class Cycle:
                 self._integrity = Integrity(settings.models_root, self.state.digests, digested)
             for name in self.cards.damaged:
                 log.warning("file is no card and is ignored", **{Key.PATH: name})
-        self.manifest = ManifestView(settings.manifest)
+        self.manifest = ManifestView(settings.manifest, str(settings.models_root))
         self.guard = Guard(self.state.guards)
         self.scanner = Scanner(settings.models_root, settings.ignore, self._facts)
 

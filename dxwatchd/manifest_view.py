@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dxwatchd.core.entries import Problem
 from dxwatchd.core.manifest import Manifest, parse
+from dxwatchd.core.text import count
 from dxwatchd.core.withdrawal import CONFIRM
 from dxwatchd.leases import has_writer
 from dxwatchd.stores.manifest_file import Changed, Gone, ManifestError, Read, Stamp, create, read
@@ -46,8 +47,10 @@ class View:
 class ManifestView:
     """Looks at one manifest, again and again."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: str = "") -> None:
+        """path: of the manifest; root: the models root, which its paths are relative to."""
         self.path = path
+        self.root = root
         self._good: Manifest | None = None
         self._read: Read | None = None
         self._parsed = Manifest()
@@ -80,11 +83,11 @@ class ManifestView:
     def _judged(self, got: Read, now: float, *, has_cards: bool) -> View:
         """What is in force once `got` was read."""
         if self._read is None or got.data != self._read.data:
-            self._parsed = parse(got.text)
+            self._parsed = parse(got.text, self.root)
         self._read = got
         due = self._quiet_at(got, now)
         if not self._parsed.parses:
-            return self._troubled(self._parsed.problems[0], got)
+            return self._troubled(_why(self._parsed), got)
         if has_cards and not got.text.strip():
             empty = "the file is empty though models are registered"
             remedy = f"bring it back, or {CONFIRM}; until then every card stays"
@@ -136,6 +139,13 @@ class ManifestView:
 
     def _troubled(self, problem: Problem, got: Read | None = None) -> View:
         return View(self._good or Manifest(), got, trouble=problem)
+
+
+def _why(parsed: Manifest) -> Problem:
+    """The first problem of a file that does not parse, and what that means."""
+    first, more = parsed.problems[0], len(parsed.problems) - 1
+    others = f"; `dxwatchd check` shows {count(more, 'problem')} more" if more else ""
+    return replace(first, remedy=f"{first.remedy}; until then the last good manifest stays in force{others}")
 
 
 def _loses(before: Manifest, after: Manifest) -> bool:

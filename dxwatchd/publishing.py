@@ -21,6 +21,7 @@ from dxwatchd.core.records import MANIFEST, Base, CardRecord, Change
 from dxwatchd.core.revisions import CardChange
 from dxwatchd.stores.card_directory import CardDirectory, Tombstone
 from dxwatchd.stores.journal import Journal
+from dxwatchd.stores.plain_file import read_plain
 
 CleanModel = Callable[[ModelFolder], bool]
 """Whether a folder is still as it was judged, with nobody writing to it."""
@@ -49,8 +50,10 @@ class Publisher:
         An event of a generation that has no index yet was journalled already and is not repeated.
         """
         lost = self.journal.generation > self.cards.generation + 1
+        if lost or not self.cards.generation:
+            self._take_up_removed()
         if lost:
-            self._take_up_journal()
+            self.cards.generation = self.journal.generation
         untold = self.journal.after(self.cards.generation)
         if not self.cards.stale and not untold and not lost:
             return 0
@@ -67,14 +70,15 @@ class Publisher:
         self.cards.commit()
         return count
 
-    def _take_up_journal(self) -> None:
-        """The index is lost: its generation and the removed cards are told by the journal."""
-        self.cards.generation = self.journal.generation
+    def _take_up_removed(self) -> None:
+        """The index is lost: the removed cards, and the revision of one that is lost too, are told by the
+        journal, so that no revision is published twice.
+        """
         for event in self.journal.after(-1):
-            if event.get("event") == "removed":
-                self.cards.remember_removed(
-                    Tombstone(event["technical_name"], event["model_name"], event["path"], event["revision"])
-                )
+            names = [event.get(key) for key in ("technical_name", "model_name", "path")]
+            if isinstance(event.get("revision"), int) and all(isinstance(name, str) for name in names):
+                technical, model, path = map(str, names)
+                self.cards.remember_removed(Tombstone(technical, model, path, event["revision"]))
 
     def publish(
         self,
@@ -136,7 +140,7 @@ class Publisher:
         record, identity = change.record, identity_of(change.record, change.change)
         if change.model is None:
             try:
-                published = parse(self.cards.path_of(record.technical_name).read_bytes())
+                published = parse(read_plain(self.cards.path_of(record.technical_name)))
                 same = with_approved(with_identity(published, identity), record)
                 return record, with_bases(same, record.bases)
             except (OSError, ValueError):  # not there, no card, or not the one that was decided about

@@ -50,7 +50,7 @@ def owner_of(settings: Settings, path: str) -> str | None:
     """The model that the folder or file at `path` is a part of; None where it stands by itself."""
     above = parent(path)
     while above:
-        if _may_be_a_model(settings.models_root / above):
+        if looks_like_a_model(settings.models_root / above):
             looked = look(settings.models_root, above, settings.ignore)
             models = {model.path: model for model, _ in looked.models}
             if path in models:
@@ -63,12 +63,20 @@ def owner_of(settings: Settings, path: str) -> str | None:
     return None
 
 
-def _may_be_a_model(folder: Path) -> bool:
+def looks_like_a_model(folder: Path) -> bool:
     """Whether some file in it is one that is read: looking at a folder of a thousand models takes long."""
     try:
         return any(reading_of(name) is not None and name != README for name in os.listdir(folder))
     except OSError:
         return False
+
+
+def models_in(settings: Settings, path: str) -> tuple[ModelFolder, ...]:
+    """The models at and below `path`; none where the models root is not there."""
+    try:
+        return tuple(model for model, _ in look(settings.models_root, path, settings.ignore).models)
+    except CommandError:
+        return ()
 
 
 def fingerprint_of(settings: Settings, path: str) -> str | None:

@@ -1,4 +1,4 @@
-"""`status` and `check`: what the last pass saw, and every problem of the manifest."""
+"""`status`: what the last pass saw."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from typing import Any
 
 from dxwatchd.commands import output
 from dxwatchd.commands.output import DONE, PROBLEMS, CommandError
-from dxwatchd.core.claims import settle
-from dxwatchd.core.manifest import parse
 from dxwatchd.core.reasons import ReasonKind
-from dxwatchd.core.text import count, printable
+from dxwatchd.core.text import count
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
-from dxwatchd.stores.card_directory import CardDirectory
+from dxwatchd.status import SCHEMA
 from dxwatchd.stores.instance_lock import InstanceLock
-from dxwatchd.stores.manifest_file import Changed, ManifestError, read
 from dxwatchd.stores.pass_requests import PassRequests
+from dxwatchd.stores.plain_file import read_plain
 
 WAIT_FOR_DAEMON = 600.0
 """Seconds that `scan` waits for the running daemon's pass."""
@@ -50,15 +48,15 @@ def read_status(settings: Settings) -> dict[str, Any]:
     """`status.json`. Raises CommandError where there is none."""
     path = StateDirectory(settings.state_dir).status
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(read_plain(path))
     except FileNotFoundError:
         raise CommandError(
             f"no pass was ever made in {settings.state_dir}",
             "start `dxwatchd run`, or make one with `dxwatchd scan`",
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CommandError(f"{path} cannot be read: {error}", "the next pass writes it anew") from None
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise CommandError(f"{path} is no status", "the next pass writes it anew")
     return data
 
@@ -136,36 +134,3 @@ _MISMATCH = ReasonKind.DIGEST_MISMATCH.value
 def _is_awaited(folder: Mapping[str, Any]) -> bool:
     """Whether a person added the entry before its folder: that is no trouble."""
     return any(reason["kind"] == "not_there_yet" for reason in folder["reasons"])
-
-
-def check(settings: Settings, *, as_json: bool) -> int:
-    """Every problem of the manifest; the settings were checked on the way here."""
-    try:
-        manifest = parse(read(settings.manifest).text)
-    except (ManifestError, Changed) as error:
-        remedy = error.remedy if isinstance(error, ManifestError) else "try again"
-        raise CommandError(
-            f"{settings.manifest}: {str(error) or 'it is being written to'}", remedy, code=PROBLEMS
-        ) from None
-    cards = CardDirectory(StateDirectory(settings.state_dir).cards)
-    cards.look()
-    claims = settle(manifest, cards.published())
-    problems = sorted((*manifest.problems, *claims.problems), key=lambda problem: problem.line)
-    if as_json:
-        output.as_json(
-            {
-                "manifest": str(settings.manifest),
-                "entries": len(manifest.entries),
-                "problems": [
-                    {"line": one.line, "column": one.column, "message": one.message, "remedy": one.remedy}
-                    for one in problems
-                ],
-            }
-        )
-    else:
-        for problem in problems:
-            output.say(printable(problem.at(str(settings.manifest)), 2000))
-        if not problems:
-            entries = len(manifest.entries)
-            output.say(f"settings and manifest are in order, entries: {entries}")
-    return PROBLEMS if problems else DONE

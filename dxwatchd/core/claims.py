@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dxwatchd.core.entries import Broken, Entry, Problem, Status
+from dxwatchd.core.entries import Broken, Entry, Problem, Status, in_order
 from dxwatchd.core.manifest import Manifest
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import CardRecord, Published
@@ -58,7 +58,7 @@ def settle(manifest: Manifest, published: Published) -> Claims:
             if isinstance(other, Entry):
                 losers.setdefault(other.number, problem)
     entries = tuple(entry for entry in manifest.entries if entry.number not in losers)
-    problems.sort(key=lambda problem: (problem.line, problem.message))
+    problems.sort(key=in_order)
     return Claims(entries, losers, tuple(problems))
 
 
@@ -105,13 +105,14 @@ def _rank(one: Entry | Broken, held: int) -> int:
 
 def _collision(manifest: Manifest, key: str, winner: Entry | Broken, other: Entry | Broken) -> Problem:
     mine, theirs = str(getattr(other, key)), str(getattr(winner, key))
-    there = manifest.line(winner.number, key)
+    here, there = manifest.spot(other.number, key), manifest.spot(winner.number, key).line
     same = "also" if mine == theirs else f'equal to "{printable(theirs, 80)}" under NFKC and case folding,'
     message = f'{key} "{printable(mine, 80)}" is {same} that of line {there}'
     return Problem(
         message,
         "change one of them; the entry of that line keeps it until then",
-        line=manifest.line(other.number, key),
+        line=here.line,
+        column=here.column,
         entry=other.number,
         key=key,
     )

@@ -13,7 +13,7 @@ from dxwatchd.core.absence import Folders, sight_of
 from dxwatchd.core.claims import Claims, settle
 from dxwatchd.core.derivation import derive, held
 from dxwatchd.core.digest_view import DigestView
-from dxwatchd.core.entries import Broken, Entry, Problem, Status
+from dxwatchd.core.entries import Broken, Entry, Problem, Status, in_order
 from dxwatchd.core.folder_states import (
     GONE,
     MANIFEST_BUSY,
@@ -27,6 +27,7 @@ from dxwatchd.core.hints import hints_of
 from dxwatchd.core.judged import WAITING, Judged, Known, Outcome, unready
 from dxwatchd.core.layouts import find
 from dxwatchd.core.lineage import resolved
+from dxwatchd.core.misplaced import Misplaced
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.plan import NewProposal, Observation, Options, Plan
@@ -34,6 +35,7 @@ from dxwatchd.core.readiness import Verdict, judge
 from dxwatchd.core.reasons import Reason, State, state_of
 from dxwatchd.core.records import CardRecord
 from dxwatchd.core.registration import register
+from dxwatchd.core.respelling import respelled
 from dxwatchd.core.rest import Rest, Watched, rest
 from dxwatchd.core.revisions import CardChange
 from dxwatchd.core.root_guard import DOUBTED, Opinion, opinion
@@ -46,6 +48,7 @@ from dxwatchd.core.withdrawal import Orphans, entry_of, orphans
 
 def decide(seen: Observation, watched: Mapping[str, Watched], options: Options, now: float) -> Plan:
     """The plan of a pass that began at `now` (monotonic seconds), given the signatures `watched` so far."""
+    seen = replace(seen, manifest=respelled(seen.manifest, seen.snapshot))
     claims = settle(seen.manifest, seen.published)
     gone = orphans(
         seen.manifest,
@@ -97,6 +100,7 @@ class _Decision:
         self.states = FolderStates(self.judged)
         self.root = Opinion(seen.memory)
         self.twins = Twins(self.judged, self.claimed, (*claims.entries, *gone.held), seen.published)
+        self.misplaced = Misplaced(seen, self.judged)
 
     def _judged(self, model: ModelFolder) -> Judged:
         verdict = judge(model, self.seen.snapshot)
@@ -148,7 +152,7 @@ class _Decision:
             cards=resolved(self.seen.published, changes),
             withdrawals=withdrawals,
             folders=self.digests.told(self.states.all()),
-            problems=problems,
+            problems=tuple(sorted((*problems, *self.misplaced.problems), key=in_order)),
             held=(*((root.held,) if root.held is not None else ()), *self.gone.reasons),
             watched={path: one.watched for path, one in self.rests.items()},
             due=min(unsettled, default=None),
@@ -177,6 +181,9 @@ class _Decision:
         return self.seen.published.named(entry.technical_name)
 
     def _registered(self, entry: Entry, renamed: CardRecord | None) -> Outcome:
+        if owned := self.misplaced.owned(entry):
+            self.states.say(entry.path, State.CONFLICT, owned, entry)
+            return Outcome(State.CONFLICT, folder=entry.path)  # a published card stays as it is
         revision = self.seen.published.tombstones.get(canonical(entry.technical_name), 0)
         card = self._card(entry)
         if card is None and renamed is None and entry.path in self.judged and self.root.doubts(entry.path):
@@ -192,6 +199,8 @@ class _Decision:
         )
         candidates = self.twins.candidates(entry, card, self.states, self.root.doubts)
         outcome = register(entry, known, self.judged, candidates)
+        if outcome.state is State.MISSING and card is None:
+            outcome = self.misplaced.hinted(entry, outcome)
         self.states.say(outcome.folder, outcome.state, outcome.reasons, entry)
         return outcome
 
@@ -212,6 +221,8 @@ class _Decision:
             self.states.not_in_force(entry.path, (superfluous(entry),), entry)
         elif entry.status is Status.REJECTED:
             self.states.say(entry.path, State.REJECTED, (), entry)
+        elif owned := self.misplaced.owned(entry):
+            self.states.say(entry.path, State.CONFLICT, owned, entry)
         elif judged is None:
             here = self._here(entry.path)
             state = state_of(here) or State.INVALID if here else State.MISSING
@@ -251,7 +262,7 @@ class _Decision:
             if not verdict.whole:
                 self.states.say(path, unready(judged), verdict.reasons)
             elif twin is not None:
-                self.states.say(path, State.CONFLICT, (same_path(twin),))
+                self.states.say(path, State.CONFLICT, (same_path(path, twin, self.seen.snapshot),))
             elif not judged.settled():
                 self.states.say(path, State.COPYING, (WAITING,))
             elif self.root.doubts(path):

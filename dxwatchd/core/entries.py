@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from dxwatchd.core.naming import MAX_MODEL_NAME, canonical, model_name_problem, slug, technical_name_problem
@@ -21,6 +22,8 @@ class Status(StrEnum):
     REJECTED = "rejected"
 
 
+STATUSES = frozenset(status.value for status in Status)
+
 OVERRIDES = frozenset(
     {"model_usage_type", "template", "license", "license_name", "license_link", "language", "tags", "tasks"}
     | {"pipeline_tag", "library_name", "datasets", "base_model", "base_model_relation"}
@@ -33,6 +36,13 @@ KEYS = frozenset({*REQUIRED, "fingerprint", "digest"}) | OVERRIDES
 
 _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
 _DELETE = {"fingerprint": "delete the line to take what is there", "digest": "delete the line"}
+
+MAX_PART, MAX_PATH = 255, 4_000
+"""Bytes of a file's name and of a path (NAME_MAX and PATH_MAX of Linux, less the models root's)."""
+
+MOST_UNKNOWN = 20
+"""Unknown keys of one entry that are told one by one."""
+
 MAX_OVERRIDE = 10_000
 """Characters or items of an override: more than any sane note."""
 
@@ -42,6 +52,7 @@ class Problem:
     """Something in the manifest that a person should mend.
 
     line, column: 1-based, 0 where there is none to tell; message: what is wrong; remedy: what to do;
+    key: the key it is about; of_key: whether it is the key itself and not its value;
     stops: whether the entry (or, with `entry` None, the whole file) is not in force because of it.
     """
 
@@ -51,12 +62,18 @@ class Problem:
     column: int = 0
     entry: int | None = None
     key: str = ""
+    of_key: bool = False
     stops: bool = True
 
     def at(self, file: str) -> str:
         """`FILE:LINE:COLUMN: message; remedy`, as compilers and editors write it."""
         place = ":".join(str(part) for part in (file, self.line, self.column) if part)
         return f"{place}: {self.message}; {self.remedy}"
+
+
+def in_order(problem: Problem) -> tuple[int, int, str]:
+    """Sorts problems as a person reads the file."""
+    return problem.line, problem.column, problem.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +110,15 @@ class Broken:
     path: str = ""
 
 
-def read_entry(number: int, table: Mapping[str, Any]) -> tuple[Entry | None, list[Problem]]:
+def read_entry(number: int, table: Mapping[str, Any], root: str = "") -> tuple[Entry | None, list[Problem]]:
     """The entry that `table` is, the one of this `number` in the file, and all that is wrong with it.
 
+    root: the models root, for what to do about a path below it that is given whole.
     No entry where a problem stops it.
     """
     problems = [
         replace(problem, entry=number)
-        for problem in (*_keys(table), *_status(table), *_names(table), *_path(table), *_rest(table))
+        for problem in (*_keys(table), *_status(table), *_names(table), *_path(table, root), *_rest(table))
     ]
     if any(problem.stops for problem in problems):
         return None, problems
@@ -118,9 +136,13 @@ def read_entry(number: int, table: Mapping[str, Any]) -> tuple[Entry | None, lis
 
 
 def _keys(table: Mapping[str, Any]) -> Iterator[Problem]:
-    for key in table:
-        if key not in KEYS:
-            yield Problem(f'unknown key "{printable(key, 80)}"', near(key, KEYS), key=key, stops=False)
+    unknown = [key for key in table if key not in KEYS]
+    for key in unknown[:MOST_UNKNOWN]:
+        what = f'unknown key "{printable(key, 80)}"'
+        yield Problem(what, near(key, KEYS), key=key, of_key=True, stops=False)
+    if len(unknown) > MOST_UNKNOWN:
+        more = f"{len(unknown) - MOST_UNKNOWN:,} unknown keys more"
+        yield Problem(more, "delete them", key=unknown[MOST_UNKNOWN], of_key=True, stops=False)
     for key in REQUIRED:
         if key not in table:
             yield Problem(f'"{key}" is missing', f'add a line {key} = "…"', key=key)
@@ -130,9 +152,8 @@ def _keys(table: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _status(table: Mapping[str, Any]) -> Iterator[Problem]:
     status = table.get("status")
-    if isinstance(status, str) and status not in tuple(Status):
-        shown = printable(status, 80)
-        yield Problem(f'status "{shown}" is not known', near(status, tuple(Status)), key="status")
+    if isinstance(status, str) and status not in STATUSES:
+        yield Problem(f'status "{printable(status, 80)}" is not known', near(status, STATUSES), key="status")
 
 
 def _names(table: Mapping[str, Any]) -> Iterator[Problem]:
@@ -146,11 +167,20 @@ def _names(table: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(f'model_name "{printable(model, 80)}": {what}', remedy, key="model_name")
 
 
-def _path(table: Mapping[str, Any]) -> Iterator[Problem]:
+def _path(table: Mapping[str, Any], root: str) -> Iterator[Problem]:
     path = table.get("path")
     if isinstance(path, str) and (what := path_problem(normal_path(path))):
-        remedy = "write the folder's path relative to the models root, with / between its parts"
-        yield Problem(f'path "{printable(path, 120)}": {what}', remedy, key="path")
+        yield Problem(f'path "{printable(path, 120)}": {what}', _path_remedy(path, root), key="path")
+
+
+def _path_remedy(path: str, root: str) -> str:
+    """What to do about a path that cannot be an entry's."""
+    below = normal_path(path).removeprefix(f"{root}/") if root else path
+    if root and below != normal_path(path) and not path_problem(below):
+        return f'write it relative to the models root: path = "{printable(below, 120)}"'
+    if any(char in path for char in "\b\t\n\f\r"):
+        return "write / between the folders: in double quotes, \\ makes a control character of some letters"
+    return "write the folder's path relative to the models root, with / between its parts"
 
 
 def _rest(table: Mapping[str, Any]) -> Iterator[Problem]:
@@ -185,12 +215,15 @@ def path_problem(path: str) -> str | None:
         return 'it holds ".."'
     if not is_text(path):
         return "it holds control characters"
+    if len(path.encode()) > MAX_PATH or any(len(part.encode()) > MAX_PART for part in path.split("/")):
+        return f"it is too long for any file system, which takes {MAX_PART} bytes for each name"
     return None
 
 
-def near(word: str, known: Collection[str]) -> str:
+@lru_cache(maxsize=1024)
+def near(word: str, known: frozenset[str]) -> str:
     """What to do about a word that is none of those `known`."""
-    close = get_close_matches(word[:80], sorted(known), n=1)
+    close = get_close_matches(word[:80].casefold(), sorted(known), n=1)
     return f'did you mean "{close[0]}"?' if close else f"known are {', '.join(sorted(known))}"
 
 

@@ -9,6 +9,7 @@ from dxwatchd.core.entries import Entry, Problem
 from dxwatchd.core.judged import Judged
 from dxwatchd.core.plan import FolderState, NewProposal
 from dxwatchd.core.reasons import Reason, ReasonKind, State
+from dxwatchd.core.snapshot import Snapshot
 
 
 class FolderStates:
@@ -68,12 +69,13 @@ MANIFEST_BUSY = Reason(
 )
 
 
-def same_path(twin: str) -> Reason:
+def same_path(path: str, twin: str, snapshot: Snapshot) -> Reason:
     """Why a folder is not proposed whose path is, but for its spelling, that of another."""
+    rename = "rename one of the two folders"
     return Reason(
         ReasonKind.ENTRY_PROBLEM,
         found=f"its path is equal to {twin}, which an entry has, under NFKC and case folding",
-        remedy="rename one of the two folders",
+        remedy=rename if twin in snapshot.folders else f'correct that entry: path = "{path}"',
     )
 
 

@@ -5,15 +5,15 @@ The daemon only reads and appends; what changes an existing entry is a person's 
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from dxwatchd.core.entries import Broken, Entry, Problem, near, normal_path, read_entry, text_of
+from dxwatchd.core.entries import Broken, Entry, Problem, in_order, near, normal_path, read_entry, text_of
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.text import printable
-from dxwatchd.core.toml_lines import Lines, lines_of
+from dxwatchd.core.toml_lines import KeySpot, Lines, Spot, lines_of
+from dxwatchd.core.toml_reading import loads
+from dxwatchd.core.toml_salvage import Salvage, salvage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Manifest:
     parses: bool = True
     text: str = field(default="", repr=False)
 
-    def line(self, number: int, key: str = "") -> int:
-        """The line of an entry, or of one of its keys where it has it; 0 where that cannot be told."""
-        return _line(_lines(self.text), number, key)
+    def spot(self, number: int, key: str = "") -> Spot:
+        """Where an entry, or the value of one of its keys, stands; zeros where that cannot be told."""
+        return _spot(_lines(self.text), number, key)
 
     def at_path(self, path: str) -> Entry | None:
         """The entry of the folder at `path`."""
@@ -44,14 +44,24 @@ class Manifest:
         return next((entry for entry in self.entries if entry.keys[0] == wanted), None)
 
 
-def parse(text: str) -> Manifest:
-    """Read a manifest's text. Never raises: what is wrong is in `problems`, with lines, in file order."""
+def parse(text: str, root: str = "") -> Manifest:
+    """Read a manifest's text. Never raises: what is wrong is in `problems`, with lines, in file order.
+
+    root: the models root, which paths are relative to. Of a file that does not parse there are no entries;
+    its faults come first, then what is wrong with those of its entries that can be read.
+    """
     try:
-        data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        return Manifest(problems=(_syntax(error, text),), parses=False, text=text)
+        data = loads(text)
+    except (ValueError, RecursionError):
+        return Manifest(problems=_of_no_toml(text, root), parses=False, text=text)
     problems = [
-        Problem(f'unknown key "{printable(key, 80)}"', near(key, ("models",)), key=key, stops=False)
+        Problem(
+            f'unknown key "{printable(key, 80)}"',
+            near(key, frozenset({"models"})),
+            key=key,
+            of_key=True,
+            stops=False,
+        )
         for key in data
         if key != "models"
     ]
@@ -65,7 +75,7 @@ def parse(text: str) -> Manifest:
     entries: list[Entry] = []
     broken: list[Broken] = []
     for number, table in enumerate(tables):
-        entry, wrong = read_entry(number, table)
+        entry, wrong = read_entry(number, table, root)
         problems.extend(wrong)
         if entry is not None:
             entries.append(entry)
@@ -75,45 +85,57 @@ def parse(text: str) -> Manifest:
     return Manifest(tuple(entries), tuple(broken), tuple(_placed(problems, text)), text=text)
 
 
+def _of_no_toml(text: str, root: str) -> tuple[Problem, ...]:
+    """Every problem of a text that is no TOML."""
+    left = salvage(text)
+    faults = [
+        Problem(
+            f"not valid TOML: {printable(fault.advice.message, 200)}",
+            fault.advice.remedy,
+            fault.line,
+            fault.column,
+        )
+        for fault in left.faults
+    ]
+    if left.text:
+        faults.extend(problem for problem in parse(left.text, root).problems if not _is_lost(problem, left))
+    return tuple(faults)
+
+
+def _is_lost(problem: Problem, left: Salvage) -> bool:
+    """Whether a key is only missing because its line could not be read."""
+    return problem.key in left.lost.get(problem.line, ())
+
+
 @lru_cache(maxsize=4)
 def _lines(text: str) -> Lines:
     return lines_of(text, "models")
 
 
-def _line(lines: Lines, number: int, key: str) -> int:
+_NOWHERE = KeySpot(Spot(), Spot())
+
+
+def _spot(lines: Lines, number: int, key: str, *, of_key: bool = False) -> Spot:
+    """Where to look for what is wrong with an entry: at its key or value, or else at its header."""
     if not 0 <= number < len(lines.tables):
-        return lines.top.get("models", 0)  # an inline array
-    return lines.tables[number].keys.get(key, lines.tables[number].header)
+        return lines.top.get("models", _NOWHERE).key  # an inline array
+    table = lines.tables[number]
+    there = table.keys.get(key)
+    if there is None:
+        return table.header
+    return there.key if of_key else there.value
 
 
 def _placed(problems: list[Problem], text: str) -> list[Problem]:
-    """The problems with the lines they stand on, in that order."""
+    """The problems with the places they are at, in that order."""
     if not problems:
         return []
     lines = _lines(text)
-    placed = [
-        replace(problem, line=lines.top.get(problem.key, 0))
-        if problem.entry is None
-        else replace(problem, line=_line(lines, problem.entry, problem.key))
-        for problem in problems
-    ]
-    return sorted(placed, key=lambda problem: (problem.line, problem.message))
-
-
-_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
-
-
-def _syntax(error: Exception, text: str) -> Problem:
-    message = "tables are nested too deeply" if isinstance(error, RecursionError) else str(error)
-    place = _PLACE.search(message)
-    line, column = 0, 0
-    if place is not None:
-        message = message[: place.start()]
-        line = int(place[1]) if place[1] else text.count("\n") + 1
-        column = int(place[2]) if place[2] else 0
-    return Problem(
-        f"not valid TOML: {printable(message, 200)}",
-        "mend this line; until then the last good manifest stays in force",
-        line=line,
-        column=column,
-    )
+    placed = []
+    for problem in problems:
+        if problem.entry is None:
+            spot = lines.top.get(problem.key, _NOWHERE).key
+        else:
+            spot = _spot(lines, problem.entry, problem.key, of_key=problem.of_key)
+        placed.append(replace(problem, line=spot.line, column=spot.column))
+    return sorted(placed, key=in_order)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from dxwatchd.core.findings import Source, key_of
-from dxwatchd.core.naming import canonical
+from dxwatchd.core.naming import canonical, technical_name_problem
 from dxwatchd.core.records import MANIFEST, Availability, Base, CardRecord, Change, Content, Published
 from dxwatchd.stores.atomic import remove_leftovers, sync_folder, write_atomically
+from dxwatchd.stores.plain_file import read_plain
 
 INDEX_SCHEMA = "dxwatchd.index/v1"
 INDEX = "index.json"
@@ -182,10 +183,10 @@ def digest_of(data: bytes) -> str:
 def read_stored(path: Path) -> Stored | None:
     """One card's record, or None where the file is not a card."""
     try:
-        raw = path.read_bytes()
+        raw = read_plain(path)
         card = json.loads(raw)
         record = CardRecord(
-            technical_name=_text(card["technical_name"]),
+            technical_name=_name(card["technical_name"]),
             model_name=_text(card["model_name"]),
             path=_text(card["path"]),
             entry_path=_text(card["entry_path"]),
@@ -250,7 +251,7 @@ class _Index:
 def _read_index(path: Path) -> _Index:
     """The index, or an empty one where it is missing or damaged: it can be made again from the cards."""
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(read_plain(path))
         return _Index(
             _number(data["generation"]),
             _text(data.get("models_root", "")),
@@ -266,7 +267,7 @@ def _read_index(path: Path) -> _Index:
 
 def _tombstone(line: Mapping[str, Any]) -> Tombstone:
     return Tombstone(
-        _text(line["technical_name"]),
+        _name(line["technical_name"]),
         _text(line["model_name"]),
         _text(line["path"]),
         _number(line["revision"]),
@@ -283,7 +284,15 @@ def _text(value: object) -> str:
     return value
 
 
+def _name(value: object) -> str:
+    """A technical name: it becomes a file's name, so a damaged one must lead nowhere else."""
+    name = _text(value)
+    if technical_name_problem(name):
+        raise ValueError("not a technical name")
+    return name
+
+
 def _number(value: object) -> int:
-    if not isinstance(value, int):
-        raise TypeError("not a number")
+    if not isinstance(value, int) or not 0 <= value < 2**63:
+        raise TypeError("not a number that counts something")
     return value

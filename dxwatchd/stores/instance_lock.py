@@ -9,6 +9,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from dxwatchd.stores.plain_file import open_plain, read_plain
+
+MAX_SIZE = 4096
+"""Bytes of what a holder writes about itself."""
+
 PATIENCE = 0.2
 """Seconds for which a lock that is held is asked for again: somebody may only be looking at it."""
 
@@ -73,7 +78,7 @@ class InstanceLock:
     def holder(self) -> Holder | None:
         """Who holds it now, looked at from outside; None where nobody does."""
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = open_plain(self.path)
         except OSError:
             return None
         try:
@@ -87,7 +92,7 @@ class InstanceLock:
 
     def _written(self) -> Holder:
         try:
-            said = json.loads(self.path.read_bytes())
+            said = json.loads(read_plain(self.path, MAX_SIZE))
             return Holder(int(said["pid"]), str(said["what"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return Holder(0, "")

@@ -22,6 +22,7 @@ from dxwatchd.core.manifest import parse
 from dxwatchd.leases import has_writer, held_alone
 from dxwatchd.stores.atomic import write_atomically
 from dxwatchd.stores.manifest_file import Changed, ManifestError, Read, Stamp, opened, read_whole
+from dxwatchd.stores.plain_file import read_plain
 
 
 def as_appended(seen: Read, block: str) -> str:
@@ -109,11 +110,15 @@ class PendingFile:
     def read(self) -> Pending | None:
         """What was announced and not done; None where nothing was, or where it cannot be read."""
         try:
-            plain = json.loads(self.path.read_bytes())
-            size, base, addition = int(plain["base_size"]), plain["base"], str(plain["block"])
-            return Pending(size, base, addition, tuple(plain["events"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            plain = json.loads(read_plain(self.path))
+            size, base, addition = int(plain["base_size"]), str(plain["base"]), str(plain["block"])
+            events = tuple({**event} for event in plain["events"])
+            addition.encode()
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
+        if size < 0 or any({"sequence", "time", "generation"} & event.keys() for event in events):
+            return None  # none of ours
+        return Pending(size, base, addition, events)
 
     def done(self) -> None:
         """It is in the manifest and in the journal."""

@@ -9,10 +9,15 @@ import contextlib
 import json
 import os
 import secrets
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from dxwatchd.stores.atomic import TEMPORARY_PREFIX
+from dxwatchd.stores.plain_file import read_plain
+
+MAX_SIZE = 4096
+"""Bytes of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,11 @@ class PassRequests:
         found = []
         for path in sorted(self.folder.glob("*.json")):
             try:
-                said = json.loads(path.read_bytes())
+                if not stat.S_ISREG(path.lstat().st_mode):
+                    continue  # none of ours, and maybe nothing that could be answered
+                said = json.loads(read_plain(path, MAX_SIZE))
                 accepts = isinstance(said, dict) and said.get("accept_removals") is True
-            except (OSError, ValueError):
+            except (OSError, ValueError, RecursionError):
                 accepts = False
             found.append(PassRequest(path, accepts))
         return tuple(found)

@@ -8,6 +8,7 @@ from dxwatchd.core.claims import settle
 from tests.core.making import card, manifest, named, published
 
 
+@pytest.mark.promise(6, "two entries made equal in a name or path: the published one keeps it")
 @pytest.mark.parametrize(
     ("key", "mine", "theirs"),
     [
@@ -44,6 +45,7 @@ def test_without_a_card_approved_comes_before_proposed_and_earlier_before_later(
     assert [entry.path for entry in both.entries] == ["a"]
 
 
+@pytest.mark.promise(6, "the name of a rejected entry taken by another one")
 def test_a_rejected_entry_keeps_its_folder_and_no_name() -> None:
     """Its name is free for others, its folder is not proposed to them."""
     claims = settle(manifest(named("x", "a", "rejected"), named("x", "b")), published())
@@ -53,6 +55,7 @@ def test_a_rejected_entry_keeps_its_folder_and_no_name() -> None:
     assert [entry.technical_name for entry in same_path.entries] == ["y"]
 
 
+@pytest.mark.promise(6, "a broken entry that wants another's name under NFKC")
 def test_a_broken_entry_claims_nothing_but_is_told_of_the_collision() -> None:
     """A full-width letter is no technical name, and besides it is that of another line."""
     claims = settle(manifest(named("Ａ", "p/x", model_name="X"), named("a", "p/y")), published())

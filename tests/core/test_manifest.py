@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dxwatchd.core.entries import Status, normal_path, path_problem
 from dxwatchd.core.manifest import parse
 from dxwatchd.core.proposals import HEADER, Proposal, quoted, render
-from dxwatchd.core.toml_lines import lines_of
+from dxwatchd.core.toml_lines import KeySpot, Spot, lines_of
 from tests.core.making import block, named
 
 GOOD = block(**named("a", "p/a"))
@@ -38,6 +38,8 @@ def test_no_entries_are_no_problem(text: str) -> None:
     assert manifest.problems == ()
 
 
+@pytest.mark.promise(7, "an entry with one wrong value beside a good one")
+@pytest.mark.promise(10, "an entry with one wrong value: line, column and remedy are told")
 @pytest.mark.parametrize(
     ("line", "said", "remedy"),
     [
@@ -48,6 +50,13 @@ def test_no_entries_are_no_problem(text: str) -> None:
         ('technical_name = "con"', "reserved", 'write "model-con"'),
         ('model_name = " x"', "begins or ends with a space", "printable"),
         ('path = "/srv/models/a"', "absolute", "relative to the models root"),
+        ('path = "/models/x/a"', "absolute", 'path = "x/a"'),
+        ('path = "/models/../a"', "absolute", "relative to the models root"),
+        ('path = "/models"', "absolute", "relative to the models root"),
+        ('path = "D:\\new"', "control characters", "write / between"),
+        (f'path = "{"a" * 256}"', "too long", "relative to the models root"),
+        (f'path = "{"a/" * 3000}"', "too long", "relative to the models root"),
+        ('status = "APPROVED"', "is not known", 'did you mean "approved"?'),
         ('path = "../a"', '".."', "relative to the models root"),
         ('path = "."', "models root itself", "relative to the models root"),
         ('path = "a\\u001bb"', "control characters", "relative to the models root"),
@@ -60,14 +69,15 @@ def test_a_wrong_value_stops_its_entry_and_says_where(line: str, said: str, reme
     key = line.split(" =")[0]
     lines = [kept for kept in GOOD.splitlines() if not kept.startswith(f"{key} =")]
     text = "\n".join(["# first", *lines, line, "", block(**named("b"))])
-    manifest = parse(text)
+    manifest = parse(text, "/models")
     assert [entry.technical_name for entry in manifest.entries] == ["b"]
     assert [broken.number for broken in manifest.broken] == [0]
     (problem,) = manifest.problems
     assert text.splitlines()[problem.line - 1] == line
     assert said in problem.message
     assert remedy in problem.remedy
-    assert problem.at("m.toml").startswith(f"m.toml:{problem.line}: ")
+    assert problem.column == len(key) + 4  # where the value begins
+    assert problem.at("m.toml").startswith(f"m.toml:{problem.line}:{problem.column}: ")
 
 
 @pytest.mark.parametrize("key", ["status", "technical_name", "model_name", "path"])
@@ -75,7 +85,7 @@ def test_a_missing_key_is_told_at_the_entry(key: str) -> None:
     """With the line of the header, and the line to add."""
     text = "\n\n" + "\n".join(line for line in GOOD.splitlines() if not line.startswith(f"{key} ="))
     (problem,) = parse(text).problems
-    assert (problem.line, problem.message) == (3, f'"{key}" is missing')
+    assert (problem.line, problem.column, problem.message) == (3, 1, f'"{key}" is missing')
     assert f'{key} = "…"' in problem.remedy
 
 
@@ -86,7 +96,7 @@ def test_unknown_keys_are_told_with_the_near_miss_and_stop_nothing() -> None:
     (problem,) = manifest.problems
     assert 'unknown key "licence"' in problem.message
     assert 'did you mean "license"?' in problem.remedy
-    assert problem.line == 6
+    assert (problem.line, problem.column) == (6, 1)
 
 
 def test_all_problems_come_at_once_in_line_order() -> None:
@@ -108,18 +118,18 @@ def test_all_problems_come_at_once_in_line_order() -> None:
     ("text", "line", "column"),
     [
         ('[[models]]\nstatus = "approved\n', 2, 19),
-        ("[[models]\n", 1, 0),
-        ("a = 1\na = 2\n", 2, 6),
-        ('[[models]]\nnotes = """never closed\n', 2, 0),
+        ("[[models]\n", 1, 9),
+        ("a = 1\na = 2\n", 2, 1),
+        ('[[models]]\nnotes = """never closed\n\n\n', 2, 9),
     ],
 )
 def test_a_file_that_is_no_toml_says_line_and_column(text: str, line: int, column: int) -> None:
-    """One problem, no entries, and nothing is in force."""
+    """No entries, and nothing is in force; the fault comes first."""
     manifest = parse(text)
     assert not manifest.parses
     assert manifest.entries == ()
-    (problem,) = manifest.problems
-    assert problem.line >= line if column == 0 else (problem.line, problem.column) == (line, column)
+    assert (manifest.problems[0].line, manifest.problems[0].column) == (line, column)
+    assert manifest.problems[0].stops
 
 
 @pytest.mark.parametrize("text", ["models = 1\n", 'models = ["a"]\n', "[models]\nx = 1\n"])
@@ -149,10 +159,32 @@ def test_lines_are_right_with_crlf_and_multi_line_strings() -> None:
     )
     for ends in ("\n", "\r\n"):
         lines = lines_of(text.replace("\n", ends), "models").tables
-        assert [table.header for table in lines] == [1, 11]
-        assert lines[1].keys == {"x": 12, "path": 14}
+        assert [table.header for table in lines] == [Spot(1, 1), Spot(11, 1)]
+        assert lines[1].keys == {
+            "x": KeySpot(Spot(12, 1), Spot(12, 5)),
+            "path": KeySpot(Spot(14, 1), Spot(14, 8)),
+        }
 
 
+@pytest.mark.parametrize(
+    ("line", "key", "spot"),
+    [
+        ("  license = 5", "license", KeySpot(Spot(2, 3), Spot(2, 13))),
+        ('"license"=5', "license", KeySpot(Spot(2, 1), Spot(2, 11))),
+        ('"licen\\u0073e" = 5', "license", KeySpot(Spot(2, 1), Spot(2, 18))),
+        ("license . x = 5", "license", KeySpot(Spot(2, 1), Spot(2, 15))),
+        (" [models.license]", "license", KeySpot(Spot(2, 2), Spot(2, 2))),
+        ("[[models.license.x]]", "license", KeySpot(Spot(2, 1), Spot(2, 1))),
+    ],
+)
+def test_a_key_is_found_however_it_is_written(line: str, key: str, spot: KeySpot) -> None:
+    """Indented, quoted, escaped, dotted, as a table of its own."""
+    text = f"[[models]]\n{line}\n"
+    assert key in tomllib.loads(text)["models"][0]
+    assert lines_of(text, "models").tables[0].keys == {key: spot}
+
+
+@pytest.mark.promise(7, "any text at all as the manifest: no exception")
 @given(st.text(max_size=400))
 def test_no_text_makes_it_raise(text: str) -> None:
     """Whatever is saved there, there are entries or problems."""
@@ -198,6 +230,7 @@ HOSTILE = st.text(min_size=1, max_size=60).filter(
 )
 
 
+@pytest.mark.promise(7, "hostile names in a proposal: the manifest stays valid TOML")
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
 def test_a_proposal_reads_back_as_what_was_proposed(name: str, path: str, found: str, rejected: str) -> None:
     """Whatever names, paths and findings hold: no text escapes its string or its comment."""

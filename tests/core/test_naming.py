@@ -16,6 +16,7 @@ from dxwatchd.core.naming import (
 )
 
 
+@pytest.mark.promise(6, "names that differ in case, width, ligatures or composition only")
 @pytest.mark.parametrize(
     ("one", "other"),
     [("A", "a"), ("Ａ", "a"), ("ß", "ss"), ("STRASSE", "straße"), ("ﬁne", "FINE")],
@@ -31,6 +32,7 @@ def test_names_that_are_not_the_same(one: str, other: str) -> None:
     assert canonical(one) != canonical(other)
 
 
+@pytest.mark.promise(6, "any name at all made canonical twice")
 @given(st.text())
 def test_the_canonical_form_is_final(name: str) -> None:
     """Made canonical twice, it is what it was the first time."""

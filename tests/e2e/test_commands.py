@@ -232,7 +232,13 @@ def test_every_answer_in_json_is_json(place: Place) -> None:
     assert place.json("status")["folders"][0]["state"] == "registered"
     assert place.json("list")[0]["technical_name"] == "m"
     assert place.json("explain", "m")["models"][0]["whole"] is True
-    assert place.json("check") == {"manifest": str(place.manifest), "entries": 1, "problems": []}
+    assert place.json("check") == {
+        "manifest": str(place.manifest),
+        "parses": True,
+        "entries": 1,
+        "problems": [],
+        "hints": [],
+    }
     assert place.json("scan")["running"] is True
     schema = json.loads(place.run("schema"))
     for card in (place.json("show", "m"), place.json("card", str(place.models / "m"))):

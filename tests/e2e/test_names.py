@@ -37,6 +37,7 @@ def drop(place: Place, path: str, seed: int = 0) -> None:
     aside.rename(place.models / path)
 
 
+@pytest.mark.promise(6, "two folders that derive the same name, with a real daemon")
 def test_two_folders_that_derive_the_same_name_get_different_ones(place: Place) -> None:
     """Equal folder names under two publishers give two proposals with different names."""
     place.start()
@@ -65,6 +66,7 @@ def test_a_generic_folder_is_named_by_its_readme_and_the_proposal_says_why(place
     assert "# not taken: Letter-Sorter-1B: taken by letter-sorter-1b" in place.manifest.read_text()
 
 
+@pytest.mark.promise(9, "a README emptied, broken, removed after the approval: no drift")
 @pytest.mark.usefixtures("without_digests")
 def test_a_readme_may_change_after_the_approval(place: Place) -> None:
     """Emptied, broken or gone, the model stays what was approved."""
@@ -84,6 +86,7 @@ def test_a_readme_may_change_after_the_approval(place: Place) -> None:
     assert place.card("sorter") == card
 
 
+@pytest.mark.promise(6, "names made equal by hand under a real daemon: the incumbent keeps its card")
 @pytest.mark.parametrize(
     ("key", "mine", "theirs"),
     [

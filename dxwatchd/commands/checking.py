@@ -1,0 +1,159 @@
+"""`check`: every problem of the manifest, with its place and what to do."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from dxwatchd.commands import output
+from dxwatchd.commands.one_folder import looks_like_a_model, models_in
+from dxwatchd.commands.output import DONE, PROBLEMS, CommandError
+from dxwatchd.core.claims import settle
+from dxwatchd.core.entries import Entry, Problem, Status, in_order
+from dxwatchd.core.manifest import Manifest, parse
+from dxwatchd.core.overlap import is_part, part_problem
+from dxwatchd.core.path_hints import Names, hint
+from dxwatchd.core.reasons import ReasonKind
+from dxwatchd.core.snapshot import parent
+from dxwatchd.core.text import printable
+from dxwatchd.settings import Settings
+from dxwatchd.state import StateDirectory
+from dxwatchd.stores.card_directory import CardDirectory
+from dxwatchd.stores.manifest_file import Changed, ManifestError, Read, read
+
+TRIES = 20
+PAUSE = 0.05
+"""Seconds between two tries to read a file that is being written to."""
+
+MOST_HINTS = 50
+"""Entries without their folder for which the names that are there are compared."""
+
+
+EMPTIED = Problem(
+    "the file is empty though models are registered",
+    "bring it back; until then every card stays",
+    line=1,
+    column=1,
+)
+
+
+def check(settings: Settings, *, as_json: bool) -> int:
+    """Every problem of the manifest; the settings were checked on the way here."""
+    manifest = parse(_read(settings.manifest).text, str(settings.models_root))
+    cards = CardDirectory(StateDirectory(settings.state_dir).cards)
+    cards.look()
+    claims = settle(manifest, cards.published())
+    found = [*manifest.problems, *claims.problems]
+    if cards.cards and not manifest.text.strip():
+        found.append(EMPTIED)
+    hints: list[Problem] = []
+    for entry in claims.entries:
+        problem = _at_its_place(settings, manifest, entry, hints)
+        if problem is not None:
+            found.append(problem)
+    _answer(settings, manifest, sorted(found, key=in_order), sorted(hints, key=in_order), as_json=as_json)
+    return PROBLEMS if found else DONE
+
+
+def _read(path: Path) -> Read:
+    """The manifest, also while somebody is saving it."""
+    for _ in range(TRIES):
+        try:
+            return read(path)
+        except ManifestError as error:
+            raise CommandError(f"{path}: {error.message}", error.remedy, code=PROBLEMS) from None
+        except Changed:
+            time.sleep(PAUSE)
+    raise CommandError(f"{path}: it is being written to", "try again", code=PROBLEMS)
+
+
+def _at_its_place(
+    settings: Settings, manifest: Manifest, entry: Entry, hints: list[Problem]
+) -> Problem | None:
+    """What is wrong with the folder that an entry in force names; `hints` gets what is only odd."""
+    if entry.status is Status.REJECTED:
+        return None
+    for place in _above(entry.path):
+        if looks_like_a_model(settings.models_root / place):
+            for owner in models_in(settings, place):
+                if owner.path == place and is_part(entry.path, owner):
+                    return part_problem(manifest, entry, owner)
+    if len(hints) >= MOST_HINTS or os.path.isdir(settings.models_root / entry.path):
+        return None
+    said = hint(entry.path, lambda place: _names(settings.models_root, place))
+    if said is None:
+        return None
+    spot = manifest.spot(entry.number, "path")
+    message = f'path "{printable(entry.path, 120)}": {said.found}'
+    problem = Problem(message, said.remedy, spot.line, spot.column, entry.number, "path")
+    if said.kind is ReasonKind.LINK_OUTSIDE:
+        return problem
+    hints.append(problem)
+    return None
+
+
+def _above(path: str) -> Iterator[str]:
+    place = parent(path)
+    while place:
+        yield place
+        place = parent(place)
+
+
+def _names(root: Path, place: str) -> Names:
+    """What lies in a folder of the models root."""
+    folders, files, links, outside = [], [], {}, []
+    real = Path(os.path.realpath(root))
+    try:
+        with os.scandir(root / place) as listing:
+            for item in listing:
+                if item.is_symlink() and item.is_dir():
+                    target = Path(os.path.realpath(item.path))
+                    if target.is_relative_to(real):
+                        links[item.name] = target.relative_to(real).as_posix()
+                    else:
+                        outside.append(item.name)
+                elif item.is_dir():
+                    folders.append(item.name)
+                else:
+                    files.append(item.name)
+    except OSError:
+        return Names()
+    return Names(folders, files, links, outside)
+
+
+def _answer(
+    settings: Settings,
+    manifest: Manifest,
+    problems: list[Problem],
+    hints: list[Problem],
+    *,
+    as_json: bool,
+) -> None:
+    if as_json:
+        output.as_json(
+            {
+                "manifest": str(settings.manifest),
+                "parses": manifest.parses,
+                "entries": len(manifest.entries),
+                "problems": [_as_data(one) for one in problems],
+                "hints": [_as_data(one) for one in hints],
+            }
+        )
+        return
+    for problem in (*problems, *hints):
+        output.say(printable(problem.at(str(settings.manifest)), 2000))
+    if not manifest.parses:
+        output.say("until this is mended the last good manifest stays in force, and every card with it")
+    if not problems:
+        output.say(f"settings and manifest are in order, entries: {len(manifest.entries)}")
+
+
+def _as_data(problem: Problem) -> dict[str, object]:
+    return {
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.message,
+        "remedy": problem.remedy,
+    }
