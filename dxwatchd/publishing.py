@@ -19,8 +19,9 @@ from dxwatchd.core.model import Kind, ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import MANIFEST, Base, CardRecord, Change
 from dxwatchd.core.revisions import CardChange
-from dxwatchd.stores.card_directory import CardDirectory, Tombstone
-from dxwatchd.stores.journal import Journal
+from dxwatchd.stores.card_directory import CardDirectory
+from dxwatchd.stores.card_index import Tombstone
+from dxwatchd.stores.journal import Journal, is_removal
 
 CleanModel = Callable[[ModelFolder], bool]
 """Whether a folder is still as it was judged, with nobody writing to it."""
@@ -48,33 +49,40 @@ class Publisher:
 
         An event of a generation that has no index yet was journalled already and is not repeated.
         """
+        self.journal.take_up()
+        self.journal.number_after(self.cards.sequence)
         lost = self.journal.generation > self.cards.generation + 1
         if lost:
             self._take_up_journal()
         untold = self.journal.after(self.cards.generation)
         if not self.cards.stale and not untold and not lost:
+            self.journal.committed(self.cards.generation)
             return 0
         told = self.journal.recent_ids() if lost else {event.get("id") for event in untold}
         written = [self.cards.cards[name] for name in self.cards.unindexed if name in self.cards.cards]
         events = [card_event(one.record, one.change) for one in written if event_id(one.record) not in told]
-        buried = [event for event in untold if event.get("event") == "removed"]
+        buried = [event for event in untold if is_removal(event)]
         for event in buried:
             stored = self.cards.cards.get(canonical(str(event["technical_name"])))
             if stored is not None and stored.record.revision < event["revision"]:
                 self.cards.bury(stored.record)
         self.journal.append(events, time=timestamp(), generation=self.cards.generation + 1)
         count = len(self.cards.unindexed) + len(buried)
-        self.cards.commit()
+        self._commit()
         return count
 
     def _take_up_journal(self) -> None:
         """The index is lost: its generation and the removed cards are told by the journal."""
         self.cards.generation = self.journal.generation
-        for event in self.journal.after(-1):
-            if event.get("event") == "removed":
-                self.cards.remember_removed(
-                    Tombstone(event["technical_name"], event["model_name"], event["path"], event["revision"])
-                )
+        for event in self.journal.removals():
+            self.cards.remember_removed(
+                Tombstone(event["technical_name"], event["model_name"], event["path"], event["revision"])
+            )
+
+    def _commit(self) -> None:
+        self.cards.sequence = self.journal.sequence
+        self.cards.commit()
+        self.journal.committed(self.cards.generation)
 
     def publish(
         self,
@@ -111,7 +119,7 @@ class Publisher:
             self.journal.append(events, time=timestamp(), generation=self.cards.generation + 1)
             for record in withdrawals:
                 self.cards.bury(record)
-            self.cards.commit()
+            self._commit()
         return events, waiting
 
     def follow(self, stop: Callable[[], bool]) -> list[dict[str, Any]]:

@@ -120,7 +120,7 @@ def _scan_here(settings: Settings, state: StateDirectory, *, accept_removals: bo
                     always_status=True,
                 )
                 if result.trouble:
-                    raise CommandError(result.trouble, "make room, or give the right to write there")
+                    raise CommandError(result.trouble)
                 if result.due is None or (result.conclusive and not _worth_waiting(result.plan)):
                     break
                 wait = max(0.05, result.due - time.monotonic())

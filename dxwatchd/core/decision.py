@@ -170,7 +170,7 @@ class _Decision:
         return self.seen.published.named(entry.technical_name)
 
     def _registered(self, entry: Entry, renamed: CardRecord | None) -> Outcome:
-        revision = self.seen.published.tombstones.get(canonical(entry.technical_name), 0)
+        revision = self.seen.published.last_revision(entry.technical_name)
         known = Known(self._card(entry), revision, renamed, self._here(entry.path))
         outcome = register(entry, known, self.judged, self._candidates(entry))
         self.states.say(outcome.folder, outcome.state, outcome.reasons, entry)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY_PREFIX = ".writing-"
@@ -15,14 +17,25 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     or the folder not writable; then the old file is untouched and nothing is left behind.
     """
     aside = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
-    aside.unlink(missing_ok=True)  # of a killed writer; with O_EXCL no link is ever written through
+    with naming(path):
+        aside.unlink(missing_ok=True)  # of a killed writer; with O_EXCL no link is ever written through
+        try:
+            write_new(aside, data, mode=mode)
+            os.rename(aside, path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have every OSError raised in the block name the file that was to be written."""
     try:
-        write_new(aside, data, mode=mode)
-        os.rename(aside, path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
         raise
-    sync_folder(path.parent)
 
 
 def write_new(path: Path, data: bytes, *, mode: int) -> None:

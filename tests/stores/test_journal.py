@@ -73,11 +73,17 @@ def test_a_full_disk_leaves_no_half_batch(tmp_path: Path, monkeypatch: pytest.Mo
     journal.append(_events("a"), time=TIME, generation=1)
     before = path.read_bytes()
     real = os.write
+
+    def full(file: int, data: bytes) -> int:
+        if os.fstat(file).st_size > len(before):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(file, data[:30])
+
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", lambda file, data: real(file, data[:30]))
+        patch.setattr(os, "write", full)
         with pytest.raises(OSError, match="No space") as raised:
             journal.append(_events("b", "c"), time=TIME, generation=2)
-    assert raised.value.errno == errno.ENOSPC
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(path))
     assert path.read_bytes() == before
     assert journal.after(1) == []
     journal.append(_events("b", "c"), time=TIME, generation=2)
