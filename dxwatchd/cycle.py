@@ -185,7 +185,7 @@ class Cycle:
         return PassResult(plan, tuple(events), due, duration, trouble, conclusive=view.due is None)
 
     def _recover(self) -> bool:
-        """Finish what was begun. Whether cards may be published: not while earlier ones are not journalled."""
+        """Finish what was begun. Whether cards may be published: not before the last ones are journalled."""
         self.troubles.begin()
         with self.troubles.noted():
             self.publisher.recover()
