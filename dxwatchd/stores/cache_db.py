@@ -24,7 +24,7 @@ PATIENCE = 0.1
 """Seconds to wait for somebody who looks at the file at the moment."""
 
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
-"""SQLite's primary codes for a file that nobody will ever read again; others are of the disk or the moment."""
+"""SQLite's primary codes for a file that is lost; others are of the disk or of the moment."""
 
 
 class CacheDb:
