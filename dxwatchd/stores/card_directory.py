@@ -164,11 +164,11 @@ class CardDirectory:
         self.generation += 1
         self.tombstones = dead
         self.unindexed = []
-        self.stale = False
         for path in self._to_delete:
             path.unlink(missing_ok=True)
-        self._to_delete = set()
         sync_folder(self.folder)
+        self._to_delete = set()
+        self.stale = False
 
     def _root(self) -> str:
         return str(self.models_root or "")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dxwatchd.stores import journal_files as files
-from dxwatchd.stores.atomic import naming, sync_folder
+from dxwatchd.stores.atomic import naming, sync_folder, write_all
 
 FULL = 16 * 2**20
 """Bytes from which on the journal is moved aside: some 50,000 events, still opened by any editor."""
@@ -125,23 +125,25 @@ class Journal:
         self._recent = [*kept, *self._recent[len(older) :], *lines]
 
     def _write(self, data: bytes) -> None:
-        with suppress(OSError):  # one that cannot be moved aside grows on
-            path = files.real(self.path)
-            if os.stat(path).st_size >= FULL:
-                files.move_aside(path, KEEP)
         descriptor = self._open()
         try:
             size = self._mend(descriptor)
+            if size >= FULL:
+                with suppress(OSError):  # one that cannot be moved aside grows on
+                    files.move_aside(files.real(self.path), KEEP)
+                os.close(descriptor)
+                descriptor = -1
+                descriptor = self._open()
+                size = self._mend(descriptor)
             try:
-                left = memoryview(data)
-                while left:
-                    left = left[os.write(descriptor, left) :]
+                write_all(descriptor, data)
                 os.fsync(descriptor)
             except OSError:
                 self._take_back(descriptor, size)  # never half a batch
                 raise
         finally:
-            os.close(descriptor)
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def _open(self) -> int:
         """The journal, made where it is not there: its name then lasts before anything is in it."""
@@ -151,7 +153,7 @@ class Journal:
             descriptor = files.opened(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             sync_folder(files.real(self.path).parent)
-        except OSError:
+        except BaseException:
             os.close(descriptor)
             raise
         return descriptor
