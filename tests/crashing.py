@@ -1,4 +1,4 @@
-"""A scenario with everything that a pass can do, and calls in it that kill, that fail, or that are looked between.
+"""A scenario with all that a pass can do, and calls in it that kill, that fail, or between which one looks.
 
 The state directory is put back before each trial, so that a trial is one step of the scenario and not all.
 """
@@ -192,7 +192,9 @@ class Scenario:
                 result = cycle.run(Hints(everything=True), self.now)
                 assert trouble or not result.trouble
                 left = self._digested(cycle, known)
-                waits = result.due is not None or result.plan.problems  # those of a manifest that cannot be made
+                waits = (
+                    result.due is not None or result.plan.problems
+                )  # those of a manifest that cannot be made
                 if not waits and not result.events and not left:
                     return
                 time.sleep(0.002)
@@ -231,15 +233,14 @@ class Scenario:
             if poll:
                 self.reader.load()
 
-        with self.meddled(at, error, look) as meddler:
-            with suppress(Killed):
-                while True:
-                    try:
-                        self.passes(step, trouble=error is not None)
-                    except OSError:  # the start itself failed: it is started again
-                        assert error is not None
-                        continue
-                    break
+        with self.meddled(at, error, look) as meddler, suppress(Killed):
+            for _ in range(20):
+                try:
+                    self.passes(step, trouble=error is not None)
+                except OSError:  # the start itself failed: it is started again
+                    assert error is not None
+                    continue
+                break
         count = meddler.count
         if list(self.settings.state_dir.glob(".writing-*")):  # it could not be removed: the next start does
             meddler.dead = True

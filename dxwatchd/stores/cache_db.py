@@ -1,7 +1,8 @@
 """A SQLite file that is only a cache: it may be deleted or damaged at any time, and is made anew.
 
-Nothing of it is mapped into memory (WAL's index would be, and a file that is cut while it is mapped kills the
-process), and each row has a checksum, since SQLite itself notices few of the bytes that a disk gets wrong.
+Nothing of it is mapped into memory, since a file that is cut while it is mapped kills the process: SQLite
+does so for its write-ahead log, which its VFS "unix-none" knows nothing of. And each row has a checksum, since
+SQLite itself notices few of the bytes that a disk gets wrong.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 Row = tuple[Any, ...]
 
 RETRY = 10.0
 """Seconds until a file that could not be written is tried again."""
 
-PATIENCE = 0.1
-"""Seconds to wait for somebody who looks at the file at the moment."""
+_ROLLBACK = b"\x01\x01"
+"""Bytes 18 and 19 of a file that is written and read without a write-ahead log."""
 
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 """SQLite's primary codes for a file that is lost; others are of the disk or of the moment."""
@@ -51,7 +53,7 @@ class CacheDb:
         self._file: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._aside: sqlite3.Connection | None = None
-        self._retry_at = 0.0
+        self._open_at = self._write_at = 0.0
         self._connected()
 
     def rows(self, where: str = "", values: Row = ()) -> list[Row]:
@@ -81,8 +83,9 @@ class CacheDb:
         """Replace the rows that a WHERE clause tells by others, in one transaction."""
         made = [(*row, _checksum(row)) for row in rows]
         connection = self._connected()
-        if connection is not None:
+        if connection is not None and (self._aside is None or time.monotonic() >= self._write_at):
             try:
+                self._bring_back(connection)
                 self._replace(connection, where, values, made)
             except sqlite3.Error as error:
                 self._failed(error)
@@ -103,33 +106,30 @@ class CacheDb:
             raise
 
     def _connected(self) -> sqlite3.Connection | None:
-        """The file as it lies there now, with what was kept in memory; None while it cannot be used."""
+        """The file as it lies there now; None while it cannot be used."""
         if self._file is not None and self._identity != _identity(self.path):
             self._close_file()  # deleted, or another one was put there
-            self._retry_at = 0.0
-        if time.monotonic() < self._retry_at:
-            return None
-        try:
-            if self._file is None:
+            self._open_at = 0.0
+        if self._file is None and time.monotonic() >= self._open_at:
+            try:
                 self._open()
-            self._bring_back()
-        except sqlite3.Error as error:
-            self._failed(error)
-        return self._file if time.monotonic() >= self._retry_at else None
+            except sqlite3.Error as error:
+                self._failed(error)
+        return self._file
 
-    def _bring_back(self) -> None:
-        """Put what was kept in memory into the file."""
-        if self._aside is not None and self._file is not None:
-            self._replace(self._file, "", (), self._aside.execute(self._select))
+    def _bring_back(self, connection: sqlite3.Connection) -> None:
+        """Put what was kept in memory into the file. Raises sqlite3.Error."""
+        if self._aside is not None:
+            self._replace(connection, "", (), self._aside.execute(self._select))
             self._aside.close()
             self._aside = None
 
     def _failed(self, error: sqlite3.Error) -> None:
         """Begin anew where the file is damaged; else leave it alone for a while."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-        self._retry_at = time.monotonic() + RETRY
+        self._open_at = self._write_at = time.monotonic() + RETRY
         if code not in _DAMAGED:
-            if code != sqlite3.SQLITE_BUSY:
+            if code != sqlite3.SQLITE_FULL:  # then what is there can still be read
                 self._close_file()
             return
         self._save_what_is_whole()
@@ -138,8 +138,7 @@ class CacheDb:
             for suffix in ("", "-journal", "-wal", "-shm"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
             self._open()
-            self._bring_back()
-            self._retry_at = 0.0
+            self._write_at = 0.0
         except (OSError, sqlite3.Error):
             self._close_file()
 
@@ -155,10 +154,12 @@ class CacheDb:
 
     def _open(self) -> None:
         """Open the file, or make it. Raises sqlite3.Error."""
-        connection = sqlite3.connect(
-            self.path, check_same_thread=False, isolation_level=None, timeout=PATIENCE
-        )
+        place = f"file:{quote(os.fsencode(self.path.absolute()))}?vfs=unix-none"
+        connection = sqlite3.connect(place, uri=True, check_same_thread=False, isolation_level=None)
         try:
+            with contextlib.suppress(OSError), self.path.open("rb") as file:
+                if file.read(20)[18:] not in (b"", _ROLLBACK):
+                    raise sqlite3.DatabaseError("it wants a write-ahead log")
             connection.execute("PRAGMA mmap_size = 0")
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA cell_size_check = ON")
@@ -198,9 +199,11 @@ class CacheDb:
 
     def close(self) -> None:
         """Close the file, after a last try to put everything into it."""
-        self._retry_at = 0.0
-        if self._aside is not None:
-            self._connected()
+        self._open_at = 0.0
+        connection = self._connected() if self._aside is not None else None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._bring_back(connection)
         self._close_file()
         if self._aside is not None:
             self._aside.close()
