@@ -1,7 +1,7 @@
 """A SQLite file that is only a cache: it may be deleted or damaged at any time, and is made anew.
 
 Nothing of it is mapped into memory, since a file that is cut while it is mapped kills the process: SQLite
-does so for its write-ahead log, which its VFS "unix-none" knows nothing of. And each row has a checksum, since
+does so for its write-ahead log, which its VFS "unix-none" knows nothing of. Each row has a checksum, for
 SQLite itself notices few of the bytes that a disk gets wrong.
 """
 
