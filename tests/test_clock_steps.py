@@ -53,7 +53,7 @@ def _proposed(cycle: Cycle, now: float) -> bool:
     for _ in range(5):
         events = cycle.run(Hints(everything=True), now).events
         if events:
-            return events[0]["event"] == "proposed"
+            return str(events[0]["event"]) == "proposed"
         time.sleep(0.02)
     return False
 
