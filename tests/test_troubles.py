@@ -16,7 +16,7 @@ def _error(number: int, path: Path) -> OSError:
 
 
 def test_a_full_disk_is_told_with_its_room(tmp_path: Path) -> None:
-    """Which file, which file system, how much of it is free, what to do, and that nothing else is to be done."""
+    """Which file, which file system, how much of it is free, and what to do."""
     told = describe(_error(errno.ENOSPC, tmp_path / "cards" / "a.json"), tmp_path)
     assert told.startswith(f"{tmp_path}/cards/a.json cannot be written: the file system at /")
     assert "are free; make room there; dxwatchd goes on by itself then" in told

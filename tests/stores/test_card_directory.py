@@ -249,7 +249,7 @@ def test_the_index_says_where_the_models_root_is(tmp_path: Path, put: Put) -> No
 def test_old_tombstones_are_forgotten_and_revisions_count_on(
     tmp_path: Path, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The index does not grow for ever, and no name that was ever used begins again below its last revision."""
+    """The index does not grow for ever, and no name that was used begins again below its last revision."""
     monkeypatch.setattr(card_directory, "MOST_TOMBSTONES", 3)
     cards = _loaded(tmp_path)
     for number in range(8):
