@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dxwatchd.core.provenance import Digests
+from dxwatchd.stores.digests_db import DigestsDb
 from tests.e2e.conftest import Place
 from tests.layouts.making import COMMIT, CONFIG, TOKENIZER, hub_cache, hub_note, lay, tensors
 
