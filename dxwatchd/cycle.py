@@ -26,13 +26,14 @@ from dxwatchd.publishing import Publisher
 from dxwatchd.scan import RootLost, Scanner
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
-from dxwatchd.status import SCHEMA, plan_as_data
+from dxwatchd.status import SCHEMA, last_sequence, plan_as_data
 from dxwatchd.steadiness import is_steady
 from dxwatchd.stores.atomic import remove_leftovers, write_atomically
 from dxwatchd.stores.card_directory import CardDirectory
 from dxwatchd.stores.facts_db import FactsDb
 from dxwatchd.stores.journal import Journal
 from dxwatchd.telling import Teller
+from dxwatchd.troubles import Troubles
 
 RETRY = 1.0
 """Seconds until something that could not be done now is tried again."""
@@ -95,6 +96,7 @@ class Cycle:
         self.read_only = read_only
         self.memory = _Memory()
         self.teller = Teller(str(settings.manifest))
+        self.troubles = Troubles(settings.state_dir)
         self.cards = CardDirectory(self.state.cards, settings.models_root)
         self._facts: FactsDb | None = None
         self._integrity: Integrity | None = None
@@ -106,6 +108,7 @@ class Cycle:
             self.cards.load()
             self._facts = FactsDb(self.state.facts)
             self.journal = Journal(self.state.journal)
+            self.journal.number_after(last_sequence(self.state.status))
             self.publisher = Publisher(settings.models_root, self.cards, self.journal)
             self.proposer = Proposer(
                 settings.models_root, settings.manifest, self.state.pending, self.journal
@@ -141,7 +144,7 @@ class Cycle:
         Raises scan.Stopped where `stop` says so while looking.
         """
         began = time.monotonic()
-        trouble = "" if self.read_only else self._recover()
+        may_publish = self.read_only or self._recover()
         self.memory.moved_in |= hints.moved_in
         snapshot, lost = self._look(hints, stop)
         seen_at = now + time.monotonic() - began
@@ -157,41 +160,48 @@ class Cycle:
             return PassResult(plan, (), plan.due, time.monotonic() - began)
         events: list[Mapping[str, Any]] = []
         waits = False
-        try:
-            events.extend(self.publisher.note(acceptance(plan)))
-            made, waiting = self.publisher.publish(
-                plan.cards,
-                plan.withdrawals,
-                lambda model: is_steady(self.settings.models_root, model, snapshot),
-                stop,
-            )
-            events.extend(made)
-            if made:
-                events.extend(self.publisher.follow(stop))
-            proposed, postponed = self.proposer.propose(plan.proposals, view, snapshot)
-            events.extend(proposed)
-            waits = bool(waiting) or postponed
-            self.guard.remember(plan)
-        except OSError as error:
-            trouble = f"{error.strerror or error}: {error.filename or self.settings.state_dir}"
+        with self.troubles.noted():
+            if may_publish:
+                events.extend(self.publisher.note(acceptance(plan)))
+                made, waiting = self.publisher.publish(
+                    plan.cards,
+                    plan.withdrawals,
+                    lambda model: is_steady(self.settings.models_root, model, snapshot),
+                    stop,
+                )
+                events.extend(made)
+                if made:
+                    events.extend(self.publisher.follow(stop))
+                waits = bool(waiting)
+            if not self.troubles.text:
+                proposed, postponed = self.proposer.propose(plan.proposals, view, snapshot)
+                events.extend(proposed)
+                waits = waits or postponed
+                self.guard.remember(plan)
         if self._integrity is not None and lost is None:
             self._integrity.after(plan, snapshot, now)
         self.memory.passes += 1
         duration = time.monotonic() - began
         if always_status:
             self.memory.status = ""
-        trouble = self._write_status(plan, now, duration, trouble, extra or {}) or trouble
+        with self.troubles.noted():
+            self._write_status(plan, now, duration, extra or {})
+        self.troubles.end()
+        trouble = self.troubles.text
         self.teller.tell(plan, events, trouble)
         due = self._due(plan, view, now, waits=waits or bool(trouble))
         return PassResult(plan, tuple(events), due, duration, trouble, conclusive=view.due is None)
 
-    def _recover(self) -> str:
-        try:
+    def _recover(self) -> bool:
+        """Finish what was begun. Whether cards may be published: not before the last ones are journalled."""
+        self.troubles.begin()
+        with self.troubles.noted():
             self.publisher.recover()
-            self.proposer.recover()
-        except OSError as error:
-            return f"{error.strerror or error}: {error.filename or self.settings.state_dir}"
-        return ""
+        may_publish = not self.troubles.text
+        if may_publish:
+            with self.troubles.noted():
+                self.proposer.recover()
+        return may_publish
 
     def _look(self, hints: Hints, stop: Callable[[], bool]) -> tuple[Snapshot, Reason | None]:
         """The models root as it is now, or why it cannot be looked at."""
@@ -249,20 +259,19 @@ class Cycle:
             moments.append(now + RETRY)
         return min(moments, default=None)
 
-    def _write_status(
-        self, plan: Plan, now: float, duration: float, trouble: str, extra: Mapping[str, Any]
-    ) -> str:
-        """Write `status.json` where it says something new. Returns why that was not possible."""
+    def _write_status(self, plan: Plan, now: float, duration: float, extra: Mapping[str, Any]) -> None:
+        """Write `status.json` where it says something new. Raises OSError."""
         digests = self._integrity.progress() if self._integrity is not None else None
         told = {
             **plan_as_data(plan, str(self.settings.manifest)),
             "digests": digests,
-            "trouble": trouble,
+            "trouble": self.troubles.text,
+            "sequence": self.journal.sequence,
             **extra,
         }
         same = json.dumps(told, sort_keys=True)
         if same == self.memory.status and now - self.memory.status_at < STATUS_EVERY:
-            return ""
+            return
         from_here = {
             "schema": SCHEMA,
             "models_root": str(self.settings.models_root),
@@ -273,12 +282,8 @@ class Cycle:
                 "duration_s": round(duration, 3),
             },
         }
-        try:
-            write_atomically(self.state.status, (json.dumps({**from_here, **told}, indent=1) + "\n").encode())
-        except OSError as error:
-            return f"{error.strerror or error}: {self.state.status}"
+        write_atomically(self.state.status, (json.dumps({**from_here, **told}, indent=1) + "\n").encode())
         self.memory.status, self.memory.status_at = same, now
-        return ""
 
 
 def _timestamp() -> str:

@@ -23,6 +23,9 @@ TELL_EVERY = 60.0
 MANY_STALE = 10_000
 """Files that are there no more whose digests are kept, in case that they come back."""
 
+MANY_REFUSED = 1000
+"""Files that could not be read to their end, from which on those that have changed since are forgotten."""
+
 log = structlog.get_logger()
 
 
@@ -37,6 +40,7 @@ class Integrity:
         self._told: dict[str, Check] = {}
         self._told_at = float("-inf")
         self._forget_at = MANY_STALE
+        self._refused_at = MANY_REFUSED
         self._digester = Digester(root, idle)
         self._digester.start()
 
@@ -66,6 +70,8 @@ class Integrity:
             (first if folder.state is State.REGISTERED else then).extend(
                 one for one in wanted if (one.place, one.stat) not in self._refused
             )
+        there = {folder.path for folder in plan.folders}
+        self._told = {path: check for path, check in self._told.items() if path in there}
         self._digester.want([*first, *then])
         self._tell_progress(now)
         if not plan.held:  # what is gone by accident comes back, and hashing it again takes days
@@ -110,6 +116,9 @@ class Integrity:
 
     def _forget_stale(self, snapshot: Snapshot) -> None:
         """Looking at every file that is known takes long: only after `MANY_STALE` more have become known."""
+        if len(self._refused) > self._refused_at:
+            self._refused = {key for key in self._refused if _is_there(key, snapshot)}
+            self._refused_at = len(self._refused) + MANY_REFUSED
         if len(self._known) <= self._forget_at:
             return
         stale = [key for key in self._known if snapshot.file(key[0]) is None]
@@ -118,3 +127,9 @@ class Integrity:
                 del self._known[key]
             self._db.forget(place for place, _ in stale)
         self._forget_at = len(self._known) + MANY_STALE
+
+
+def _is_there(key: tuple[str, Stat], snapshot: Snapshot) -> bool:
+    """Whether a file is as it was when it was looked at."""
+    file = snapshot.file(key[0])
+    return file is not None and file.stat == key[1]

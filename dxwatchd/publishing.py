@@ -19,8 +19,9 @@ from dxwatchd.core.model import Kind, ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import MANIFEST, Base, CardRecord, Change
 from dxwatchd.core.revisions import CardChange
-from dxwatchd.stores.card_directory import CardDirectory, Tombstone
-from dxwatchd.stores.journal import Journal
+from dxwatchd.stores.card_directory import CardDirectory
+from dxwatchd.stores.card_index import Tombstone
+from dxwatchd.stores.journal import Journal, is_removal
 from dxwatchd.stores.plain_file import read_plain
 
 CleanModel = Callable[[ModelFolder], bool]
@@ -49,6 +50,8 @@ class Publisher:
 
         An event of a generation that has no index yet was journalled already and is not repeated.
         """
+        self.journal.take_up()
+        self.journal.number_after(self.cards.sequence)
         lost = self.journal.generation > self.cards.generation + 1
         if lost or not self.cards.generation:
             self._take_up_removed()
@@ -56,29 +59,34 @@ class Publisher:
             self.cards.generation = self.journal.generation
         untold = self.journal.after(self.cards.generation)
         if not self.cards.stale and not untold and not lost:
+            self.journal.committed(self.cards.generation)
             return 0
         told = self.journal.recent_ids() if lost else {event.get("id") for event in untold}
         written = [self.cards.cards[name] for name in self.cards.unindexed if name in self.cards.cards]
         events = [card_event(one.record, one.change) for one in written if event_id(one.record) not in told]
-        buried = [event for event in untold if event.get("event") == "removed"]
+        buried = [event for event in untold if is_removal(event)]
         for event in buried:
             stored = self.cards.cards.get(canonical(str(event["technical_name"])))
             if stored is not None and stored.record.revision < event["revision"]:
                 self.cards.bury(stored.record)
         self.journal.append(events, time=timestamp(), generation=self.cards.generation + 1)
         count = len(self.cards.unindexed) + len(buried)
-        self.cards.commit()
+        self._commit()
         return count
 
     def _take_up_removed(self) -> None:
         """The index is lost: the removed cards, and the revision of one that is lost too, are told by the
         journal, so that no revision is published twice.
         """
-        for event in self.journal.after(-1):
-            names = [event.get(key) for key in ("technical_name", "model_name", "path")]
-            if isinstance(event.get("revision"), int) and all(isinstance(name, str) for name in names):
-                technical, model, path = map(str, names)
-                self.cards.remember_removed(Tombstone(technical, model, path, event["revision"]))
+        for event in self.journal.revisions():
+            self.cards.remember_removed(
+                Tombstone(event["technical_name"], event["model_name"], event["path"], event["revision"])
+            )
+
+    def _commit(self) -> None:
+        self.cards.sequence = self.journal.sequence
+        self.cards.commit()
+        self.journal.committed(self.cards.generation)
 
     def publish(
         self,
@@ -115,7 +123,7 @@ class Publisher:
             self.journal.append(events, time=timestamp(), generation=self.cards.generation + 1)
             for record in withdrawals:
                 self.cards.bury(record)
-            self.cards.commit()
+            self._commit()
         return events, waiting
 
     def follow(self, stop: Callable[[], bool]) -> list[dict[str, Any]]:

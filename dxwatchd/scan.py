@@ -89,6 +89,8 @@ class Scanner:
             if links:
                 self._look_at_all(root)
         self._end(root)
+        if changed is None:
+            self.facts.forget_others(self.folders)
         return self._snapshot()
 
     def look_below(self, path: str, stop: Stop = lambda: False) -> Snapshot:
@@ -191,6 +193,7 @@ class Scanner:
         for place in [place for place in self.folders if is_below(place, path)]:
             del self.folders[place]
             self._with_file_links.discard(place)
+            self.facts.forget(place)
 
     def _walk(self, start: str, absolute: str, walk: _Walk) -> None:
         """List `start`, which is at `absolute`, and all below it."""

@@ -136,7 +136,7 @@ def _scan_here(settings: Settings, state: StateDirectory, *, accept_removals: bo
                     always_status=True,
                 )
                 if result.trouble:
-                    raise CommandError(result.trouble, "make room, or give the right to write there")
+                    raise CommandError(result.trouble)
                 accept_removals = accept_removals and not result.conclusive  # said of what is gone now
                 if result.due is None or (result.conclusive and not _worth_waiting(result.plan)):
                     break

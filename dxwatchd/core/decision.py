@@ -184,7 +184,7 @@ class _Decision:
         if owned := self.misplaced.owned(entry):
             self.states.say(entry.path, State.CONFLICT, owned, entry)
             return Outcome(State.CONFLICT, folder=entry.path)  # a published card stays as it is
-        revision = self.seen.published.tombstones.get(canonical(entry.technical_name), 0)
+        revision = self.seen.published.last_revision(entry.technical_name)
         card = self._card(entry)
         if card is None and renamed is None and entry.path in self.judged and self.root.doubts(entry.path):
             self.states.say(entry.path, State.COPYING, (DOUBTED,), entry)

@@ -95,11 +95,19 @@ class CardRecord:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """All cards and the last revision of every removed one, by canonical technical name."""
+    """All cards and the last revision of every removed one, by canonical technical name.
+
+    forgotten: the highest revision of those that were removed so long ago that their names are not known.
+    """
 
     cards: Mapping[str, CardRecord] = field(default_factory=dict)
     tombstones: Mapping[str, int] = field(default_factory=dict)
+    forgotten: int = 0
 
     def named(self, technical_name: str) -> CardRecord | None:
         """The card of this technical name."""
         return self.cards.get(canonical(technical_name))
+
+    def last_revision(self, technical_name: str) -> int:
+        """Of a removed card of this name; 0 where there can have been none."""
+        return self.tombstones.get(canonical(technical_name), self.forgotten)

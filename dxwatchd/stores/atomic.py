@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY_PREFIX = ".writing-"
+TEMPORARY_SUFFIX = ".new"
+"""So that nobody who takes all `*.json` of a folder takes half a card."""
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -14,24 +18,43 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     mode: of the new file, before the umask. For one writer at a time. Raises OSError where the disk is full
     or the folder not writable; then the old file is untouched and nothing is left behind.
     """
-    aside = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
-    aside.unlink(missing_ok=True)  # of a killed writer; with O_EXCL no link is ever written through
+    aside = path.with_name(f"{TEMPORARY_PREFIX}{path.name}{TEMPORARY_SUFFIX}")
+    with naming(path):
+        aside.unlink(missing_ok=True)  # of a killed writer; with O_EXCL no link is ever written through
+        try:
+            write_new(aside, data, mode=mode)
+            os.rename(aside, path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have every OSError raised in the block name the file that was to be written."""
     try:
-        write_new(aside, data, mode=mode)
-        os.rename(aside, path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
         raise
-    sync_folder(path.parent)
 
 
 def write_new(path: Path, data: bytes, *, mode: int) -> None:
     """Make a file that was not there, and have its content on the disk. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of `data`; the kernel takes only a part where the disk becomes full. Raises OSError."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def sync_folder(folder: Path) -> None:

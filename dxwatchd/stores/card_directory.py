@@ -14,23 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from dxwatchd.core.findings import Source, key_of
-from dxwatchd.core.naming import canonical, technical_name_problem
+from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import MANIFEST, Availability, Base, CardRecord, Change, Content, Published
 from dxwatchd.stores.atomic import remove_leftovers, sync_folder, write_atomically
+from dxwatchd.stores.card_index import DAMAGE, Tombstone, name_of, number, read_index, text
 from dxwatchd.stores.plain_file import read_plain
 
 INDEX_SCHEMA = "dxwatchd.index/v1"
 INDEX = "index.json"
 
-
-@dataclass(frozen=True, slots=True)
-class Tombstone:
-    """What is left of a removed card. revision: that of the removal, one more than the card's last."""
-
-    technical_name: str
-    model_name: str
-    path: str
-    revision: int
+MOST_TOMBSTONES = 1000
+"""Removed cards that the index remembers by name, 170 kB; of older ones only the highest revision counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +41,24 @@ class CardDirectory:
     """The folder `cards/` of one state directory, and what is in it.
 
     models_root: what the cards' paths are relative to, for those who have only the index; generation: of the
-    index, counting up; cards, tombstones: by canonical technical name.
+    index, counting up; sequence: of the last event that belongs to it; cards, tombstones: by canonical
+    technical name, the latest tombstone last; forgotten: the highest revision of removed cards without one.
     """
 
     folder: Path
     models_root: Path | None = None
     generation: int = 0
+    sequence: int = 0
     cards: dict[str, Stored] = field(default_factory=dict)
     tombstones: dict[str, Tombstone] = field(default_factory=dict)
+    forgotten: int = 0
     unindexed: list[str] = field(default_factory=list)
     """Names whose card is newer than the index: just written, or by a process that was killed in between."""
     damaged: list[str] = field(default_factory=list)
     stale: bool = False
     """The index does not say what the cards say, for whatever reason."""
+    _to_delete: set[Path] = field(default_factory=set)
+    """Files of cards that the next index no longer names."""
 
     def load(self) -> None:
         """Make the folder ready for its one writer and read everything. OSError where that cannot be."""
@@ -74,9 +73,9 @@ class CardDirectory:
         Afterwards `damaged` has the names of files that are no cards, which count as absent.
         """
         leftovers: list[Path] = []
-        index = _read_index(self.folder / INDEX)
-        self.generation = index.generation
-        self.tombstones = dict(index.tombstones)
+        index = read_index(self.folder / INDEX)
+        self.generation, self.sequence = index.generation, index.sequence
+        self.tombstones, self.forgotten = dict(index.tombstones), index.forgotten
         self.cards, self.unindexed, self.damaged, self.stale = {}, [], [], False
         for path in sorted(self.folder.glob("*.json")):
             if path.name == INDEX:
@@ -97,6 +96,8 @@ class CardDirectory:
             if name not in self.cards:  # deleted or damaged by others: its revisions still count on
                 self.tombstones[name] = line.tombstone
                 self.stale = True
+        damaged = (self.folder / name for name in self.damaged)
+        self._to_delete = {path for path in damaged if canonical(path.stem) in self.tombstones}
         moved = index.models_root not in (None, self._root())
         self.stale = self.stale or bool(self.unindexed) or moved
         return leftovers
@@ -110,6 +111,7 @@ class CardDirectory:
                 for name, tombstone in self.tombstones.items()
                 if name not in self.cards
             },
+            self.forgotten,
         )
 
     def path_of(self, technical_name: str) -> Path:
@@ -121,6 +123,7 @@ class CardDirectory:
         write_atomically(self.path_of(record.technical_name), data)
         name = canonical(record.technical_name)
         self.cards[name] = Stored(record, change, digest_of(data))
+        self._to_delete.discard(self.path_of(record.technical_name))
         self.stale = True
         if name not in self.unindexed:
             self.unindexed.append(name)
@@ -130,7 +133,9 @@ class CardDirectory:
         name = canonical(record.technical_name)
         tombstone = Tombstone(record.technical_name, record.model_name, record.path, record.revision + 1)
         self.cards.pop(name, None)
+        self.tombstones.pop(name, None)  # the latest is to be the last
         self.tombstones[name] = tombstone
+        self._to_delete.add(self.path_of(record.technical_name))
         self.stale = True
         return tombstone
 
@@ -143,21 +148,28 @@ class CardDirectory:
 
     def commit(self) -> None:
         """Write the index with the next generation, then delete the files of buried cards."""
-        dead = [tombstone for name, tombstone in sorted(self.tombstones.items()) if name not in self.cards]
+        dead = {name: tombstone for name, tombstone in self.tombstones.items() if name not in self.cards}
+        spare = list(dead)[: max(0, len(dead) - MOST_TOMBSTONES)]
+        forgotten = max((dead.pop(name).revision for name in spare), default=0)
+        self.forgotten = max(self.forgotten, forgotten)
         index = {
             "schema": INDEX_SCHEMA,
             "generation": self.generation + 1,
+            "sequence": self.sequence,
             "models_root": self._root(),
             "models": [self._line(stored) for _, stored in sorted(self.cards.items())],
-            "tombstones": [asdict(tombstone) for tombstone in dead],
+            "tombstones": [asdict(tombstone) for tombstone in dead.values()],
+            "forgotten_revision": self.forgotten,
         }
         write_atomically(self.folder / INDEX, (json.dumps(index, indent=1) + "\n").encode())
         self.generation += 1
+        self.tombstones = dead
         self.unindexed = []
-        self.stale = False
-        for tombstone in dead:
-            self.path_of(tombstone.technical_name).unlink(missing_ok=True)
+        for path in self._to_delete:
+            path.unlink(missing_ok=True)
         sync_folder(self.folder)
+        self._to_delete = set()
+        self.stale = False
 
     def _root(self) -> str:
         return str(self.models_root or "")
@@ -186,14 +198,14 @@ def read_stored(path: Path) -> Stored | None:
         raw = read_plain(path)
         card = json.loads(raw)
         record = CardRecord(
-            technical_name=_name(card["technical_name"]),
-            model_name=_text(card["model_name"]),
-            path=_text(card["path"]),
-            entry_path=_text(card["entry_path"]),
-            fingerprint=_text(card["fingerprint"]),
+            technical_name=name_of(card["technical_name"]),
+            model_name=text(card["model_name"]),
+            path=text(card["path"]),
+            entry_path=text(card["entry_path"]),
+            fingerprint=text(card["fingerprint"]),
             approved_fingerprint=card["approved_fingerprint"],
             availability=Availability(card["availability"]),
-            revision=_number(card["revision"]),
+            revision=number(card["revision"]),
             overrides=dict(card["overrides"]),
             bases=tuple(_base(ancestor) for ancestor in card.get("lineage", ())),
             digests=_digests(card),
@@ -201,13 +213,13 @@ def read_stored(path: Path) -> Stored | None:
             found_digest=card.get("integrity", {}).get("found_digest"),
         )
         return Stored(record, Change(card["change"]), digest_of(raw))
-    except _DAMAGE:
+    except DAMAGE:
         return None
 
 
 def _base(ancestor: Mapping[str, Any]) -> Base:
     by_person = ancestor["source"] == MANIFEST
-    return Base(_text(ancestor["name"]), _text(ancestor["technical_name"]), by_person)
+    return Base(text(ancestor["name"]), text(ancestor["technical_name"]), by_person)
 
 
 def _digests(card: Mapping[str, Any]) -> str:
@@ -216,7 +228,7 @@ def _digests(card: Mapping[str, Any]) -> str:
     if integrity["status"] == "pending":
         return ""
     return key_of(
-        _text(integrity["status"]),
+        text(integrity["status"]),
         [(file["name"], file["digest"].partition(":")[2]) for file in card["files"] if file["digest"]],
         [Source(told["source"], told["commit"], told["files"]) for told in integrity["provenance"]],
         integrity["mismatched_files"],
@@ -227,72 +239,4 @@ def _approved(card: Mapping[str, Any]) -> Content | None:
     """The digests of what was approved, as far as the card has them; one of dxwatchd 0.1.0 has none."""
     integrity = card.get("integrity", {})
     digest = integrity.get("approved_digest")
-    return Content(_text(digest), dict(integrity["approved_files"])) if digest is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """What the index says of a card."""
-
-    digest: str
-    tombstone: Tombstone
-
-
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """models_root: "" in an index of dxwatchd 0.1.0; None where there is no index."""
-
-    generation: int = 0
-    models_root: str | None = None
-    lines: Mapping[str, _Line] = field(default_factory=dict)
-    tombstones: Mapping[str, Tombstone] = field(default_factory=dict)
-
-
-def _read_index(path: Path) -> _Index:
-    """The index, or an empty one where it is missing or damaged: it can be made again from the cards."""
-    try:
-        data = json.loads(read_plain(path))
-        return _Index(
-            _number(data["generation"]),
-            _text(data.get("models_root", "")),
-            {
-                canonical(line["technical_name"]): _Line(_text(line["digest"]), _tombstone(line))
-                for line in data["models"]
-            },
-            {canonical(line["technical_name"]): _tombstone(line) for line in data["tombstones"]},
-        )
-    except _DAMAGE:
-        return _Index()
-
-
-def _tombstone(line: Mapping[str, Any]) -> Tombstone:
-    return Tombstone(
-        _name(line["technical_name"]),
-        _text(line["model_name"]),
-        _text(line["path"]),
-        _number(line["revision"]),
-    )
-
-
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What reading a damaged file raises; RecursionError for a hostile one."""
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
-
-
-def _name(value: object) -> str:
-    """A technical name: it becomes a file's name, so a damaged one must lead nowhere else."""
-    name = _text(value)
-    if technical_name_problem(name):
-        raise ValueError("not a technical name")
-    return name
-
-
-def _number(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value < 2**63:
-        raise TypeError("not a number that counts something")
-    return value
+    return Content(text(digest), dict(integrity["approved_files"])) if digest is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple
 from pathlib import Path
 
@@ -12,14 +12,16 @@ from dxwatchd.core.facts import from_plain, to_plain
 from dxwatchd.core.snapshot import SeenFile, Stat
 from dxwatchd.stores.cache_db import CacheDb, as_key, as_text
 
-VERSION = 3
+VERSION = 4
 """Of the table and of everything a reader may say; a cache of another version is thrown away."""
 
-_COLUMNS = """
-    folder BLOB NOT NULL, name BLOB NOT NULL,
-    stat TEXT NOT NULL, hole INTEGER NOT NULL, facts TEXT NOT NULL,
-    PRIMARY KEY (folder, name)
-"""
+_COLUMNS = (
+    "folder BLOB NOT NULL",
+    "name BLOB NOT NULL",
+    "stat TEXT NOT NULL",
+    "hole INTEGER NOT NULL",
+    "facts TEXT NOT NULL",
+)
 
 
 class FactsDb:
@@ -27,13 +29,12 @@ class FactsDb:
 
     def __init__(self, path: Path) -> None:
         """Open or make the cache; where no file can be made there, it lasts as long as this process."""
-        self._cache = CacheDb(path, "facts", _COLUMNS, VERSION)
+        self._cache = CacheDb(path, "facts", _COLUMNS, "folder, name", VERSION)
 
     def folder(self, path: str) -> Mapping[str, SeenFile]:
         """What is remembered of a folder's files, by name. Empty where the cache is damaged."""
-        rows = self._cache.rows("SELECT name, stat, hole, facts FROM facts WHERE folder = ?", (as_key(path),))
         found = {}
-        for name, stat, hole, plain in rows:
+        for _, name, stat, hole, plain in self._cache.rows("WHERE folder = ?", (as_key(path),)):
             with contextlib.suppress(ValueError, TypeError, KeyError, IndexError, AttributeError):
                 facts = from_plain(json.loads(plain))
                 found[as_text(name)] = SeenFile(as_text(name), Stat(*json.loads(stat)), facts, bool(hole))
@@ -52,12 +53,13 @@ class FactsDb:
             for file in files
             if file.stat is not None and file.facts is not None
         ]
-        self._cache.write(
-            "DELETE FROM facts WHERE folder = ?",
-            (as_key(folder),),
-            "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)",
-            rows,
-        )
+        self._cache.write("WHERE folder = ?", (as_key(folder),), rows)
+
+    def forget_others(self, folders: Collection[str]) -> None:
+        """Remove what is remembered of all folders but these, so that the file does not grow for ever."""
+        known = {as_key(folder) for folder in folders}
+        for gone in self._cache.keys("folder") - known:
+            self._cache.write("WHERE folder = ?", (gone,), [])
 
     def close(self) -> None:
         """Close the file."""

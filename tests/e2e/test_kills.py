@@ -6,11 +6,14 @@ import json
 import random
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dxwatchd import ModelNotRegistered, StateDirectoryNotFound, list_cards, load_card
 from tests.e2e.conftest import Place
 from tests.e2e.test_names import drop, tiny_model
 
@@ -107,9 +110,47 @@ class _Killer:
         self._thread.join()
 
 
+class _Reader:
+    """A consumer who looks all the while. errors: what it saw that was no whole version."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.looks = 0
+        self.errors: list[str] = []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._work)
+
+    def _work(self) -> None:
+        while not self._end.wait(0.002):
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is what the test is about
+                self.errors.append(repr(error))
+
+    def _look(self) -> None:
+        with suppress(FileNotFoundError):
+            json.loads((self.state / "status.json").read_bytes())
+        with suppress(StateDirectoryNotFound):
+            for entry in list_cards(state_dir=self.state):
+                with suppress(ModelNotRegistered):  # removed since the index was read
+                    assert load_card(entry.technical_name, state_dir=self.state).path
+        self.looks += 1
+
+    def __enter__(self) -> _Reader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_fifty_kills_leave_the_end_state_as_it_would_be(tmp_path: Path) -> None:
+@pytest.mark.promise(
+    5, "SIGKILL of a running daemon at random moments, with a reader that polls all the while"
+)
+def test_fifty_kills_leave_the_end_state_as_it_would_be(tmp_path: Path, tried: Callable[[int], None]) -> None:
     """Five rounds of the scenario with ten SIGKILLs each end like an undisturbed one."""
     undisturbed = _place(tmp_path / "undisturbed")
     undisturbed.start()
@@ -117,20 +158,24 @@ def test_fifty_kills_leave_the_end_state_as_it_would_be(tmp_path: Path) -> None:
     undisturbed.run("scan", code=None)
     undisturbed.stop()
     wanted = _end_state(undisturbed)
-    total = 0
+    total = looks = 0
     for seed in range(ROUNDS):
         place = _place(tmp_path / f"round{seed}")
         place.start()
         try:
-            with _Killer(place, seed) as killer:
+            with _Reader(place.state) as reader, _Killer(place, seed) as killer:
                 _scenario(place)
+            assert reader.errors == []
+            assert reader.looks > 100
+            looks += reader.looks
             place.run("scan", code=None)
             total += killer.kills
         finally:
             if place.process is not None:
                 place.stop()
         assert _end_state(place) == wanted, f"seed {seed}"
-    print(f"{total} kills, the same end state each time")
+    print(f"{total} kills, {looks} looks of a reader meanwhile, the same end state each time")
+    tried(total)
     assert total == ROUNDS * KILLS
 
 

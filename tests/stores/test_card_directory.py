@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dxwatchd.core.records import CardRecord, Change
+from dxwatchd.stores import card_directory
 from dxwatchd.stores.card_directory import CardDirectory, digest_of, read_stored
 
 MakeRecord = Callable[..., CardRecord]
@@ -74,6 +75,7 @@ def test_a_card_without_its_index_line_is_found(tmp_path: Path, put: Put) -> Non
     assert again.cards["one"].record.revision == 2
 
 
+@pytest.mark.promise(5, "a card or the index damaged by others")
 @pytest.mark.parametrize("garbage", GARBAGE)
 def test_a_damaged_card_counts_as_absent_and_its_revision_counts_on(
     tmp_path: Path, put: Put, garbage: bytes
@@ -104,6 +106,7 @@ def test_a_deleted_card_leaves_the_index_at_the_next_commit(tmp_path: Path, put:
     assert _loaded(tmp_path).published().tombstones == {"one": 3}
 
 
+@pytest.mark.promise(5, "a card or the index damaged by others")
 @pytest.mark.parametrize("garbage", [*GARBAGE, b'{"generation": "2", "models": [], "tombstones": []}'])
 def test_a_damaged_index_is_made_again_from_the_cards(tmp_path: Path, put: Put, garbage: bytes) -> None:
     """Nothing is lost with it that the cards still say."""
@@ -241,3 +244,37 @@ def test_the_index_says_where_the_models_root_is(tmp_path: Path, put: Put) -> No
     again.load()
     assert (again.generation, again.stale) == (1, True)
     assert set(again.cards) == {"one"}
+
+
+def test_old_tombstones_are_forgotten_and_revisions_count_on(
+    tmp_path: Path, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index does not grow for ever, and no name that was used begins again below its last revision."""
+    monkeypatch.setattr(card_directory, "MOST_TOMBSTONES", 3)
+    cards = _loaded(tmp_path)
+    for number in range(8):
+        cards.bury(put(cards, f"m{number}", revision=20 - number))
+        cards.commit()
+    for one in (cards, _loaded(tmp_path)):
+        assert [line["technical_name"] for line in _index(tmp_path)["tombstones"]] == ["m5", "m6", "m7"]
+        published = one.published()
+        assert [published.last_revision(f"m{number}") for number in (0, 4, 5, 7)] == [21, 21, 16, 14]
+
+
+def test_a_file_that_could_not_be_deleted_is_deleted_later(
+    tmp_path: Path, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then the directory counts as not yet done."""
+    cards = _loaded(tmp_path)
+    cards.bury(put(cards, "one"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        with pytest.raises(OSError, match="No space"):
+            cards.commit()
+    assert cards.stale
+    cards.commit()
+    assert not (tmp_path / "one.json").exists()

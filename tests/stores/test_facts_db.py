@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
+import resource
+import shutil
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,7 @@ import pytest
 from dxwatchd.core import document_facts, facts
 from dxwatchd.core.facts import FACT_TYPES, Facts, Fault
 from dxwatchd.core.snapshot import SeenFile, Stat
+from dxwatchd.stores import cache_db
 from dxwatchd.stores.facts_db import VERSION, FactsDb
 
 DIGEST = "sha256:" + "a" * 64
@@ -93,6 +99,7 @@ def test_a_folder_is_replaced_as_a_whole(db: FactsDb) -> None:
     assert db.folder("other") == {}
 
 
+@pytest.mark.promise(7, "a cache that is garbage, of another version, or replaced by a folder")
 @pytest.mark.parametrize("garbage", [b"garbage" * 1000, b"SQLite format 3\0" + bytes(5000), b"x"])
 def test_a_damaged_file_is_made_anew(path: Path, garbage: bytes) -> None:
     """Nothing is lost but time."""
@@ -158,3 +165,153 @@ def test_without_a_place_for_the_file_it_lasts_as_long_as_the_process(tmp_path: 
     db.remember("folder", [_seen("a")])
     assert set(db.folder("folder")) == {"a"}
     db.close()
+
+
+@pytest.mark.promise(7, "every single byte of a cache flipped, closed or open")
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_flipped_byte_never_gives_a_wrong_fact(
+    path: Path, opened: bool, tried: Callable[[int], None]
+) -> None:
+    """What is damaged is left out or all is made anew; whatever is given back is what was remembered."""
+    db = FactsDb(path)
+    wanted = {f"{number}": _seen(f"{number}", told) for number, told in enumerate(EVERY)}
+    db.remember("folder", wanted.values())
+    db.close()
+    whole = path.read_bytes()
+    given = 0
+    places = range(0, len(whole), 67)
+    for place in places:
+        path.write_bytes(whole)
+        db = FactsDb(path)
+        if opened:
+            db.folder("folder")
+        else:
+            db.close()
+        with path.open("r+b") as file:
+            file.seek(place)
+            file.write(bytes([whole[place] ^ 0x15]))
+        if not opened:
+            db = FactsDb(path)
+        found = db.folder("folder")
+        assert found.items() <= wanted.items()
+        given += len(found)
+        db.remember("folder", wanted.values())
+        # a search may go past what lies out of order now, which costs a look
+        assert db.folder("folder").items() <= wanted.items(), place
+        db.close()
+    assert given > len(places)
+    tried(len(places))
+
+
+_ATTACKED = """
+import sys
+from pathlib import Path
+from dxwatchd.core import facts
+from dxwatchd.core.snapshot import SeenFile, Stat
+from dxwatchd.stores.facts_db import FactsDb
+db = FactsDb(Path(sys.argv[1]))
+for line in sys.stdin:
+    number = int(line)
+    files = [SeenFile(f"{n}", Stat(1, 2, 3, 4, 5), facts.Content(f"sha256:{number:064d}")) for n in range(20)]
+    db.remember(f"f{number % 7}", files)
+    for folder in range(7):
+        for file in db.folder(f"f{folder}").values():
+            assert int(file.facts.digest[7:]) % 7 == folder
+    print("done", flush=True)
+db.close()
+"""
+
+
+def _attack(path: Path, chance: random.Random) -> None:
+    """One of the things that happen to files."""
+    beside = [one for one in path.parent.iterdir() if one.name.startswith(path.name)] or [path]
+    victim = chance.choice(beside)
+    kind = chance.randrange(6)
+    if victim.is_dir() or kind == 0:
+        shutil.rmtree(victim) if victim.is_dir() else victim.unlink(missing_ok=True)
+    elif kind == 1:
+        os.truncate(victim, chance.randrange(victim.stat().st_size + 1)) if victim.exists() else None
+    elif kind == 2:
+        victim.write_bytes(chance.randbytes(chance.randrange(20_000)))
+    elif kind == 3:
+        victim.unlink(missing_ok=True)
+        victim.mkdir()
+    elif kind == 4:
+        beside = [path.with_name(path.name + suffix) for suffix in ("-journal", "-wal", "-shm")]
+        victim = chance.choice([one for one in beside if not one.is_dir()] or [victim])
+        victim.write_bytes(b"\xff" * 5000)
+    elif victim.exists():
+        with victim.open("r+b") as file:
+            file.seek(chance.randrange(victim.stat().st_size + 1))
+            file.write(chance.randbytes(300))
+
+
+@pytest.mark.promise(7, "caches deleted, cut, overwritten, replaced by folders, between a process's calls")
+def test_whatever_happens_to_the_file_the_process_lives(path: Path, tried: Callable[[int], None]) -> None:
+    """No signal kills it, which a file cut while it is mapped would do, and no fact is another folder's."""
+    chance = random.Random(5)
+    tried(400)
+    program = _ATTACKED.replace(
+        "import sys\n", "import sys\nimport dxwatchd.stores.cache_db as c\nc.RETRY = 0\n", 1
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for number in range(400):
+            _attack(path, chance)
+            process.stdin.write(f"{number}\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "done\n", process.poll()
+            assert f"{path}" not in Path(f"/proc/{process.pid}/maps").read_text()
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+@pytest.mark.promise(7, "a full disk while caches are written")
+def test_a_cache_comes_back_to_the_disk_when_there_is_room(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was there before and what was remembered meanwhile are in the file then."""
+    monkeypatch.setattr(cache_db, "RETRY", 0.0)
+    db = FactsDb(path)
+    db.remember("before", [_seen("a")])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, limits[1]))
+    try:
+        for number in range(50):
+            db.remember(f"meanwhile{number}", [_seen(f"{one}") for one in range(50)])
+            assert len(db.folder(f"meanwhile{number}")) == 50
+        assert set(db.folder("before")) == {"a"}
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    db.remember("after", [_seen("b")])
+    assert set(_again(path, "meanwhile49")) == {f"{one}" for one in range(50)}
+    assert set(_again(path, "before")) == {"a"}
+    db.close()
+
+
+def test_rows_beside_a_damaged_page_are_saved(path: Path) -> None:
+    """They may have cost hours."""
+    db = FactsDb(path)
+    for number in range(300):
+        db.remember(f"{number:03}", [_seen(f"{one}") for one in range(10)])
+    db.close()
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 4096 // 2 * 4096)
+        file.write(b"\xff" * 4096)
+    db = FactsDb(path)
+    for number in range(300):
+        db.folder(f"{number:03}")
+    kept = [number for number in range(300) if db.folder(f"{number:03}")]
+    assert len(kept) > 200
+    db.close()
+
+
+def test_folders_that_are_gone_are_forgotten(db: FactsDb) -> None:
+    """The file does not grow for ever."""
+    for number in range(5):
+        db.remember(f"{number}", [_seen("a")])
+    db.forget_others({"1", "3", "9"})
+    assert [number for number in range(5) if db.folder(f"{number}")] == [1, 3]
