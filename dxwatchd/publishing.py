@@ -75,9 +75,10 @@ class Publisher:
         journal, so that no revision is published twice.
         """
         for event in self.journal.after(-1):
-            names = [event.get(key) for key in ("technical_name", "model_name", "path")]
-            if isinstance(event.get("revision"), int) and all(isinstance(name, str) for name in names):
-                self.cards.remember_removed(Tombstone(*map(str, names), event["revision"]))
+            name, model, path = (event.get(key) for key in ("technical_name", "model_name", "path"))
+            told = isinstance(name, str) and isinstance(model, str) and isinstance(path, str)
+            if told and isinstance(event.get("revision"), int):
+                self.cards.remember_removed(Tombstone(str(name), str(model), str(path), event["revision"]))
 
     def publish(
         self,
