@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dxwatchd.card.annotations import with_bases, with_digests
+from dxwatchd.card.annotations import with_approved, with_bases, with_digests
 from dxwatchd.card.build import with_identity
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
@@ -75,10 +75,10 @@ class Publisher:
         journal, so that no revision is published twice.
         """
         for event in self.journal.after(-1):
-            name, model, path = (event.get(key) for key in ("technical_name", "model_name", "path"))
-            told = isinstance(name, str) and isinstance(model, str) and isinstance(path, str)
-            if told and isinstance(event.get("revision"), int):
-                self.cards.remember_removed(Tombstone(str(name), str(model), str(path), event["revision"]))
+            names = [event.get(key) for key in ("technical_name", "model_name", "path")]
+            if isinstance(event.get("revision"), int) and all(isinstance(name, str) for name in names):
+                technical, model, path = map(str, names)
+                self.cards.remember_removed(Tombstone(technical, model, path, event["revision"]))
 
     def publish(
         self,
@@ -125,6 +125,11 @@ class Publisher:
         """
         return self.publish(resolved(self.cards.published()), (), lambda _model: True, stop)[0]
 
+    def note(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Journal what changes no card by itself, so that it belongs to no generation. Raises OSError."""
+        self.journal.append(events, time=timestamp(), generation=0)
+        return events
+
     def _made(
         self, change: CardChange, is_clean: CleanModel, registry: _Registered
     ) -> tuple[CardRecord, Card] | None:
@@ -136,7 +141,8 @@ class Publisher:
         if change.model is None:
             try:
                 published = parse(read_plain(self.cards.path_of(record.technical_name)))
-                return record, with_bases(with_identity(published, identity), record.bases)
+                same = with_approved(with_identity(published, identity), record)
+                return record, with_bases(same, record.bases)
             except (OSError, ValueError):  # not there, no card, or not the one that was decided about
                 return None
         if not is_clean(change.model):
@@ -146,7 +152,7 @@ class Publisher:
             raise _NotSteady
         if card is None:
             return None
-        digests = ""
+        card, digests = with_approved(card, record), ""
         if change.findings is not None:
             card, digests = with_digests(card, change.findings), change.findings.key
         bases = registry.resolve(replace(record, bases=_stated(card)))
