@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dxwatchd.card.annotations import with_approved, with_bases, with_digests
+from dxwatchd.card.annotations import with_bases, with_digests
 from dxwatchd.card.build import with_identity
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
@@ -125,11 +125,6 @@ class Publisher:
         """
         return self.publish(resolved(self.cards.published()), (), lambda _model: True, stop)[0]
 
-    def note(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Journal what changes no card by itself, so that it belongs to no generation. Raises OSError."""
-        self.journal.append(events, time=timestamp(), generation=0)
-        return events
-
     def _made(
         self, change: CardChange, is_clean: CleanModel, registry: _Registered
     ) -> tuple[CardRecord, Card] | None:
@@ -141,8 +136,7 @@ class Publisher:
         if change.model is None:
             try:
                 published = parse(read_plain(self.cards.path_of(record.technical_name)))
-                same = with_approved(with_identity(published, identity), record)
-                return record, with_bases(same, record.bases)
+                return record, with_bases(with_identity(published, identity), record.bases)
             except (OSError, ValueError):  # not there, no card, or not the one that was decided about
                 return None
         if not is_clean(change.model):
@@ -152,7 +146,7 @@ class Publisher:
             raise _NotSteady
         if card is None:
             return None
-        card, digests = with_approved(card, record), ""
+        digests = ""
         if change.findings is not None:
             card, digests = with_digests(card, change.findings), change.findings.key
         bases = registry.resolve(replace(record, bases=_stated(card)))
