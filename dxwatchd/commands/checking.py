@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from dxwatchd.commands import output
@@ -14,7 +15,7 @@ from dxwatchd.core.claims import settle
 from dxwatchd.core.entries import Entry, Problem, Status, in_order
 from dxwatchd.core.manifest import Manifest, parse
 from dxwatchd.core.overlap import is_part, part_problem
-from dxwatchd.core.path_hints import Names, hint
+from dxwatchd.core.path_hints import Inside, Names, hint
 from dxwatchd.core.reasons import ReasonKind
 from dxwatchd.core.snapshot import parent
 from dxwatchd.core.text import printable
@@ -49,8 +50,9 @@ def check(settings: Settings, *, as_json: bool) -> int:
     if cards.cards and not manifest.text.strip():
         found.append(EMPTIED)
     hints: list[Problem] = []
+    inside = cache(lambda place: _names(settings.models_root, place))
     for entry in claims.entries:
-        problem = _at_its_place(settings, manifest, entry, hints)
+        problem = _at_its_place(settings, manifest, entry, inside, hints)
         if problem is not None:
             found.append(problem)
     _answer(settings, manifest, sorted(found, key=in_order), sorted(hints, key=in_order), as_json=as_json)
@@ -70,7 +72,7 @@ def _read(path: Path) -> Read:
 
 
 def _at_its_place(
-    settings: Settings, manifest: Manifest, entry: Entry, hints: list[Problem]
+    settings: Settings, manifest: Manifest, entry: Entry, inside: Inside, hints: list[Problem]
 ) -> Problem | None:
     """What is wrong with the folder that an entry in force names; `hints` gets what is only odd."""
     if entry.status is Status.REJECTED:
@@ -80,9 +82,9 @@ def _at_its_place(
             for owner in models_in(settings, place):
                 if owner.path == place and is_part(entry.path, owner):
                     return part_problem(manifest, entry, owner)
-    if len(hints) >= MOST_HINTS or os.path.isdir(settings.models_root / entry.path):
+    if len(hints) >= MOST_HINTS:
         return None
-    said = hint(entry.path, lambda place: _names(settings.models_root, place))
+    said = hint(entry.path, inside)
     if said is None:
         return None
     spot = manifest.spot(entry.number, "path")
@@ -103,7 +105,10 @@ def _above(path: str) -> Iterator[str]:
 
 def _names(root: Path, place: str) -> Names:
     """What lies in a folder of the models root."""
-    folders, files, links, outside = [], [], {}, []
+    folders: set[str] = set()
+    files: set[str] = set()
+    links: dict[str, str] = {}
+    outside: set[str] = set()
     real = Path(os.path.realpath(root))
     try:
         with os.scandir(root / place) as listing:
@@ -113,11 +118,11 @@ def _names(root: Path, place: str) -> Names:
                     if target.is_relative_to(real):
                         links[item.name] = target.relative_to(real).as_posix()
                     else:
-                        outside.append(item.name)
+                        outside.add(item.name)
                 elif item.is_dir():
-                    folders.append(item.name)
+                    folders.add(item.name)
                 else:
-                    files.append(item.name)
+                    files.add(item.name)
     except OSError:
         return Names()
     return Names(folders, files, links, outside)

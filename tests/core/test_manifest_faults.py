@@ -125,13 +125,14 @@ def test_a_string_that_is_never_closed_does_not_hide_what_follows() -> None:
     problems = parse(text).problems
     assert (problems[0].line, problems[0].column) == (6, 9)
     assert 'close it with """' in problems[0].remedy
+    assert 15 in [one.line for one in problems]  # where the parser itself stopped
     assert any('status "yes"' in one.message and one.line == 17 for one in problems)
     assert not any('"status" is not a string' in one.message for one in problems)
 
 
 def test_a_torn_last_block_is_told_at_its_last_line() -> None:
     """As an editor or a full disk leaves it."""
-    for torn in ('path = "Qw', "path =", "path", "[[mod", "[[models]]\nstatus"):
+    for torn in ("[[", 'path = "Qw', "path =", "path", "[[mod", "[[models]]\nstatus"):
         text = GOOD + "[[models]]\n" + torn
         problems = parse(text).problems
         assert problems[0].line == text.count("\n") + 1, torn
@@ -191,3 +192,10 @@ def test_where_the_parser_stops_is_always_told_and_nothing_of_a_file_that_parses
         assert 1 <= problem.line <= len(lines)
         assert 1 <= problem.column <= len(text.split("\n")[problem.line - 1]) + 1
         assert problem.remedy
+
+
+def test_single_brackets_before_double_ones_are_told_at_both() -> None:
+    """The parser stops at the good header, since the bad one made a table of the name."""
+    places = [(one.line, one.column) for one in parse(GOOD.replace("[[models]]", "[models]") + GOOD).problems]
+    assert places[:1] == [(1, 1)]
+    assert 6 in [line for line, _ in places]

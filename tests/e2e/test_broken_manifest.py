@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 
 import pytest
@@ -135,10 +136,10 @@ def test_check_of_a_manifest_that_cannot_be_read(place: Place) -> None:
     place.state.mkdir()
     assert "the file is gone" in place.run("check", code=1)
     place.manifest.mkdir()
-    assert "it cannot be read" in place.run("check", code=1)
+    assert re.search("it cannot be read|it is a folder", place.run("check", code=1))
     place.manifest.rmdir()
     os.mkfifo(place.manifest)
-    assert "it cannot be read" in place.run("check", code=1)
+    assert re.search("it cannot be read|not a (regular )?file", place.run("check", code=1))
     place.manifest.unlink()
     place.manifest.write_bytes(b"\xff\xfe[\x00")
     assert "UTF-8" in place.run("check", code=1)

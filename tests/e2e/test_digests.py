@@ -59,6 +59,7 @@ def test_a_download_is_verified(place: Place, download: Callable[..., Path]) -> 
     assert status["digests"]["files_left"] == 0
 
 
+@pytest.mark.promise(10, "a download with one wrong bit")
 def test_another_content_of_the_right_size_is_told_with_both_values(
     place: Place, download: Callable[..., Path]
 ) -> None:

@@ -359,5 +359,5 @@ def test_revisions_are_found_in_every_file(tmp_path: Path, monkeypatch: pytest.M
     for number in range(1, 31):
         gone = {"event": "removed", "technical_name": f"m{number}", "model_name": "M", "path": "p"}
         journal.append([{**gone, "revision": 2}, gone], time=TIME, generation=number)
-    names = [event["technical_name"] for event in Journal(path).removals()]
+    names = [event["technical_name"] for event in Journal(path).revisions()]
     assert names == [f"m{number}" for number in range(30, 0, -1)]
