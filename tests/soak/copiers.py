@@ -16,9 +16,6 @@ from tests.soak import names
 from tests.soak.trees import Content, identity, pieces, readme
 from tests.soak.world import Busy, World
 
-MOST: Final = 24
-"""Model folders that lie in the models root at most."""
-
 PUBLISHERS: Final = ("", "", "org-a", "Org B", "deep/er", "[x]")
 
 
@@ -29,20 +26,22 @@ class Copier:
         self.world = world
         self.name = name
         self.chance = random.Random(f"{world.seed}-{name}")
-        arrivals = (self.drop, self.copy_slowly, self.rsync, self.cp, self.download, self.clone, self.abort)
+        arrivals = (
+            *(self.drop, self.drop, self.copy_slowly, self.rsync, self.cp, self.download, self.clone),
+            *(self.abort, self.duplicate, self.complete),
+        )
         changes = (
             *(self.delete, self.delete, self.move, self.move, self.move_parent, self.out_and_back),
-            *(self.swap, self.overwrite, self.edit_readme, self.chmod, self.duplicate, self.junk),
-            self.complete,
+            *(self.swap, self.overwrite, self.edit_readme, self.chmod, self.junk),
         )
         self.arrivals: tuple[Callable[[], None], ...] = arrivals
         self.changes: tuple[Callable[[], None], ...] = changes
 
     def act(self) -> None:
         """One thing, at random."""
-        few = len(self.whole()) < self.chance.randrange(4, MOST)
+        few = len(self.whole()) < self.chance.randrange(self.world.most)
         try:
-            self.chance.choice(self.arrivals if few and self.chance.random() < 0.6 else self.changes)()
+            self.chance.choice(self.arrivals if few else self.changes)()
         except Busy:
             self.world.counts["busy"] += 1
 

@@ -32,16 +32,19 @@ from tests.soak.world import World
 ACTING: Final = (15.0, 25.0)
 """Seconds between two quiet points."""
 
+FOLDERS: Final = 24
+"""Model folders that lie in the models root at most, about."""
+
 PERIODS: Final = {"quiet_period": 0.5, "remote_quiet_period": 0.8, "rescan_interval": 2}
 
 
 class Soak:
     """One soak in one folder."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, folders: int = FOLDERS) -> None:
         self.place = Place(folder)
         self.place.options |= PERIODS
-        self.world = World(self.place, seed)
+        self.world = World(self.place, seed, folders)
         self.book = Book()
         self.breaker = Breaker(self.world)
         self.shells = [Shell(self.world, self.book, f"shell{n}") for n in (1, 2)]
@@ -115,11 +118,12 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--minutes", type=float, default=30)
     asked.add_argument("--seed", type=int, default=int(time.time()))
+    asked.add_argument("--models", type=int, default=FOLDERS, help="how many lie there at most, about")
     asked.add_argument("--folder", type=Path, help="an empty folder to work in, which is kept")
     wanted = asked.parse_args()
     folder = wanted.folder or Path(tempfile.mkdtemp(prefix="dxwatchd-soak-"))
     folder.mkdir(exist_ok=True)
-    soak = Soak(folder, wanted.seed)
+    soak = Soak(folder, wanted.seed, wanted.models)
     began = time.monotonic()
     try:
         problems = soak.run(wanted.minutes)

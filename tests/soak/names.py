@@ -52,7 +52,7 @@ TEXT: Final = (
     "K-kelvin",
     "x" * 255,
     "模" * 85,
-    "[bold red]markup[/]",
+    "[bold red]markup[bold]",
     "a=b",
     "~",
     "~root",
@@ -60,7 +60,7 @@ TEXT: Final = (
     "key = 1",
     "http:a",
     "tab-less {0}",
-    "<script>alert(1)</script>",
+    "<script>alert(1)",
 )
 """Text: each can be proposed."""
 

@@ -156,8 +156,11 @@ def _cards(now: Sight) -> Iterator[str]:
     """Every approved entry and its card, by what lies on the disk."""
     entries = _in_force(now)
     approved = {one["technical_name"] for one in now.entries if one["status"] == "approved"}
+    # a card stays under its old name until its folder is there to make the one of the new name from
+    renamed = {normal_path(one["path"]) for name, one in entries.items() if name not in now.cards}
     for name in now.cards.keys() - approved:
-        yield f"the card {name} has no approved entry"
+        if now.cards[name]["entry_path"] not in renamed:
+            yield f"the card {name} has no approved entry"
     for name, entry in entries.items():
         yield from (f"{name}: {what}" for what in _card(now, entry, now.cards.get(name)))
     places = Counter(card["path"] for card in now.cards.values() if card["availability"] == "available")

@@ -77,12 +77,13 @@ class Round:
 class World:
     """Shared by all actors of one soak."""
 
-    def __init__(self, place: Place, seed: int) -> None:
+    def __init__(self, place: Place, seed: int, most: int) -> None:
         self.place = place
         self.models = place.models
         self.aside = place.folder / "aside"
         self.aside.mkdir(exist_ok=True)
         self.seed = seed
+        self.most = most
         self.root = Gate()
         """Whoever works below the models root is in it; who takes the root away is alone in it."""
         self.acting = Gate()
