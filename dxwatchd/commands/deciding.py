@@ -217,7 +217,7 @@ def _change(settings: Settings, change: Callable[[AoT], None]) -> None:
     cards = StateDirectory(settings.state_dir).cards
     try:
         if not any(path.name != INDEX for path in cards.glob("*.json")):
-            create(settings.manifest)  # else it is lost: one with this change alone would take every card away
+            create(settings.manifest)  # else it is lost: one with this change alone would take all cards away
         edit(settings.manifest, change)
     except ManifestError as error:
         raise CommandError(f"{settings.manifest}: {error.message}", error.remedy, code=PROBLEMS) from None

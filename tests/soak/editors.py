@@ -38,7 +38,8 @@ class Wanted:
 @dataclass(slots=True)
 class _Command:
     """A change that a command made to the entries of these names, from its start to its end (monotonic
-    seconds)."""
+    seconds).
+    """
 
     began: float
     ended: float
@@ -200,7 +201,11 @@ class Editor:
                 f'status = "approved"\ntechnical_name = "{mark}"\nmodel_name = "Hand {mark}"\n'
                 f'path = "{path}"\nnotes = "{mark}.0"\n'
             )
-            return f"{text if text.endswith(NEWLINE) else text + NEWLINE}\n{HEAD}{block}", {mark: Wanted(mark, 0, "approved")}, f"add {path}"
+            return (
+                f"{text if text.endswith(NEWLINE) else text + NEWLINE}\n{HEAD}{block}",
+                {mark: Wanted(mark, 0, "approved")},
+                f"add {path}",
+            )
         wanted = {"approve": '"proposed"', "reject": '"proposed"'}.get(kind, "")
         places = [n for n, block in enumerate(blocks) if wanted in block.partition("\n")[0]]
         if not places:

@@ -59,15 +59,13 @@ class Soak:
         """Soak for so long, or until something is wrong. Returns what is."""
         until = time.monotonic() + minutes * 60
         self.place.start()
-        threads = [
-            threading.Thread(target=self._work, args=(actor.act, name, pause), name=name)
-            for actor, name, pause in (
-                *((copier, copier.name, 0.5) for copier in self.copiers),
-                (self.editor, "editor", 2.0),
-                *((shell, shell.name, 3.0) for shell in self.shells),
-                (self.breaker, "breaker", 6.0),
-            )
+        actors: list[tuple[Callable[[], None], str, float]] = [
+            *((copier.act, copier.name, 0.5) for copier in self.copiers),
+            (self.editor.act, "editor", 2.0),
+            *((shell.act, shell.name, 3.0) for shell in self.shells),
+            (self.breaker.act, "breaker", 6.0),
         ]
+        threads = [threading.Thread(target=self._work, args=actor, name=actor[1]) for actor in actors]
         with Reading(self.place) as reading:
             try:
                 for thread in threads:

@@ -23,7 +23,12 @@ class Reading:
 
     def __enter__(self) -> Reading:
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("reader.py")), str(self.place.state), str(self.out)],
+            [
+                sys.executable,
+                str(Path(__file__).with_name("reader.py")),
+                str(self.place.state),
+                str(self.out),
+            ],
             stdin=subprocess.PIPE,
             env=self.place.environ() | {"PYTHONPATH": str(REPOSITORY)},
             cwd=self.place.folder,

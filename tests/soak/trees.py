@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
@@ -22,7 +23,7 @@ BESIDE: Final = ("README.md", ".cache", ".git")
 
 
 class Content(NamedTuple):
-    """One content of a model folder. files: by name, those that complete it last; fingerprint: the daemon's."""
+    """One content of a model folder. files: by name, what completes it last; fingerprint: the daemon's."""
 
     kind: str
     files: Mapping[str, bytes]
@@ -108,7 +109,7 @@ def _content(kind: str, files: Mapping[str, bytes]) -> Content:
 
 
 def identity(folder: Path) -> str:
-    """Tells what is in a folder, by nothing but names and bytes; "" where that is nothing or cannot be read."""
+    """Tells what is in a folder, by names and bytes alone; "" where that is nothing or cannot be read."""
     total = hashlib.sha256()
     empty = True
     try:
@@ -133,7 +134,7 @@ def _files(folder: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
 def pieces(data: bytes, chance: random.Random) -> list[bytes]:
     """`data` in a few pieces, as a slow writer writes it."""
     cuts = sorted({0, len(data), *(chance.randrange(len(data) + 1) for _ in range(3))})
-    return [data[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(cuts)]
 
 
 def readme(chance: random.Random) -> bytes:

@@ -1,4 +1,4 @@
-"""What must be true at a quiet point, by a model far simpler than the daemon: files, entries, cards, events."""
+"""What must be true at a quiet point, by a model simpler than the daemon: files, entries, cards, events."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ def look(world: World) -> Sight:
     for path in (state / "cards").glob("*.json"):
         if path.name != "index.json":
             raw = path.read_bytes()
-            cards[path.stem], digests[path.stem] = json.loads(raw), f"sha256:{hashlib.sha256(raw).hexdigest()}"
+            cards[path.stem], digests[path.stem] = (
+                json.loads(raw),
+                f"sha256:{hashlib.sha256(raw).hexdigest()}",
+            )
     try:
         index = json.loads((state / "cards" / "index.json").read_bytes())
     except FileNotFoundError:
@@ -164,7 +167,9 @@ def _cards(now: Sight) -> Iterator[str]:
     for name, entry in entries.items():
         yield from (f"{name}: {what}" for what in _card(now, entry, now.cards.get(name)))
     places = Counter(card["path"] for card in now.cards.values() if card["availability"] == "available")
-    yield from (f"{number} cards are available at {place!r}" for place, number in places.items() if number > 1)
+    yield from (
+        f"{number} cards are available at {place!r}" for place, number in places.items() if number > 1
+    )
 
 
 def _card(now: Sight, entry: dict[str, Any], card: dict[str, Any] | None) -> Iterator[str]:
@@ -208,7 +213,7 @@ def _index(now: Sight) -> Iterator[str]:
 
 
 def _journal(now: Sight) -> Iterator[str]:
-    """No gap, no double; each card's revisions count up by one; the last is the card's, or the tombstone's."""
+    """No gap, no double; each card's revisions count up by one; the last is the card's or tombstone's."""
     if [event["sequence"] for event in now.events] != list(range(1, len(now.events) + 1)):
         yield "the journal's sequence has gaps"
     ids = Counter(event["id"] for event in now.events)
