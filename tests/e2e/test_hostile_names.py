@@ -15,8 +15,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
+import typer.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from dxwatchd import list_cards, load_card, manifest_view, model_folder
@@ -29,12 +31,19 @@ from dxwatchd.cycle import Cycle
 from dxwatchd.hints import Hints
 from dxwatchd.log import reset
 from dxwatchd.settings import Settings
+from dxwatchd.stores import manifest_file
 from tests.e2e.conftest import Place
 from tests.e2e.test_names import tiny_model
 from tests.soak.names import NOT_TEXT, TEXT
 
 GOOD: Final = "good"
 """A model beside the hostile ones: whatever they are called, it is proposed."""
+
+COMMANDS: Final = get_command(app)
+"""Made once: typer's runner makes them anew for every call."""
+
+MEMORY: Final = "/dev/shm"
+"""Where writing to the disk costs nothing, if it is there."""
 
 STRANGE: Final = tuple(map(os.fsdecode, NOT_TEXT))
 
@@ -141,6 +150,8 @@ def assert_harmless(said: str) -> None:
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """An empty one, but for the good model; nothing of what it logs remains."""
     monkeypatch.setattr(manifest_view, "QUIET", 0.001)
+    monkeypatch.setattr(manifest_file, "GAP", 0.001)
+    monkeypatch.setattr(typer.testing, "_get_command", lambda _: COMMANDS)
     yield Registry(tmp_path)
     reset()
 
@@ -380,12 +391,14 @@ def _possible(name: str) -> bool:
 def test_any_name_goes_the_whole_way(monkeypatch: pytest.MonkeyPatch, tried: Callable[[int], None]) -> None:
     """Whatever a folder is called: proposed if it is text, told if not, and never anything else than that."""
     monkeypatch.setattr(manifest_view, "QUIET", 0.001)
+    monkeypatch.setattr(manifest_file, "GAP", 0.001)
+    monkeypatch.setattr(typer.testing, "_get_command", lambda _: COMMANDS)
     examples = 200
 
     @settings(max_examples=examples)
     @given(st.lists(_ANY.filter(_possible), min_size=1, max_size=3, unique=True), _ANY)
     def check(drawn: list[str], words: str) -> None:
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=MEMORY if os.path.isdir(MEMORY) else None) as folder:
             _check_drawn(Registry(Path(folder)), [name for name in drawn if name != GOOD], words)
 
     try:
@@ -417,7 +430,6 @@ def _check_drawn(registry: Registry, drawn: list[str], words: str) -> None:
     registry.passes()
     assert registry.cards().keys() == entries.keys()
     registry.run("status", code=None)
-    registry.run("card", "--", words, code=None)
 
 
 def _is_looked_at(name: str) -> bool:
