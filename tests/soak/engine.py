@@ -125,8 +125,8 @@ def main() -> int:
     began = time.monotonic()
     try:
         problems = soak.run(wanted.minutes)
-    except AssertionError as error:
-        problems = [f"{error}", *soak.problems]
+    except Exception:  # noqa: BLE001 - of the soak itself: told like all else
+        problems = [traceback.format_exc(), *soak.problems]
     finally:
         soak.place.kill()
     print(f"seed {wanted.seed}, {(time.monotonic() - began) / 60:.1f} minutes")

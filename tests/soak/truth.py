@@ -220,7 +220,7 @@ def _journal(now: Sight) -> Iterator[str]:
     yield from (f"{number} events with the id {one}" for one, number in ids.items() if number > 1)
     last: dict[str, int] = {}
     for event in now.events:
-        if event["event"] != "proposed":
+        if "revision" in event:
             name = event["technical_name"]
             if event["revision"] != last.get(name, 0) + 1:
                 yield f"{name}: revision {event['revision']} after {last.get(name, 0)} in the journal"
@@ -255,6 +255,6 @@ def _since(now: Sight, before: Sight, done: Round) -> Iterator[str]:
     if now.events[: len(before.events)] != before.events:
         yield "events that were journalled are not the same any more"
     for event in now.events[len(before.events) :]:
-        name = event["technical_name"]
+        name = event.get("technical_name")
         if event["event"] in ("removed", "approved_again") and name not in done.removals:
             yield f"nobody touched the entry of {name}: {event}"
