@@ -13,9 +13,6 @@ from tests.soak.world import World
 CACHES: Final = ("facts.db", "digests.db", "status.json")
 """What may be deleted or spoiled at any time."""
 
-CANNOT_RUN: Final = 3
-"""The exit code of a daemon that cannot start."""
-
 STARTING: Final = 10.0
 """Seconds after which a daemon surely hears signals: before, they end it as any process."""
 
@@ -39,7 +36,6 @@ class Breaker:
 
     def act(self) -> None:
         """One deed, at random."""
-        self.revive()
         self.chance.choice(self.deeds)()
 
     def kill(self) -> None:
@@ -63,12 +59,6 @@ class Breaker:
         """Start it, and do not wait."""
         self.started = time.monotonic()
         self.place.start(wait=False)
-
-    def revive(self) -> None:
-        """Start it again, as a service manager does, where a `scan` by hand was at the state directory."""
-        if self.place.process is not None and self.place.process.poll() == CANNOT_RUN:
-            self._say("revive")
-            self.start()
 
     def reload(self) -> None:
         """SIGHUP, to a daemon that has started."""

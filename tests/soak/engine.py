@@ -51,7 +51,7 @@ class Soak:
         self.copiers = [Copier(self.world, f"copier{n}") for n in (1, 2, 3)]
         self.editor = Editor(self.world, self.book, "editor")
         self.chance = random.Random(seed)
-        self.quiet = QuietPoint(self.world, self.book, self.breaker.revive)
+        self.quiet = QuietPoint(self.world, self.book)
         self.problems: list[str] = []
         self._stop = threading.Event()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,11 +26,10 @@ Listing = dict[bytes, tuple[int, int, int, int, int]]
 class QuietPoint:
     """Looks at one world, again and again, and remembers the last time."""
 
-    def __init__(self, world: World, book: Book, revive: Callable[[], None]) -> None:
+    def __init__(self, world: World, book: Book) -> None:
         self.world = world
         self.place = world.place
         self.book = book
-        self.revive = revive
         self.before: Sight | None = None
         self.checks = 0
         self.passes = 0
@@ -92,7 +91,6 @@ class QuietPoint:
         request = requests.ask(accept_removals=accept_removals)
         until = time.monotonic() + PATIENCE
         while request.exists():
-            self.revive()
             assert self.place.process is not None
             if self.place.process.poll() is not None:
                 raise AssertionError(f"the daemon has ended: {self.place.process.returncode}")
