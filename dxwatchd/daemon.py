@@ -28,7 +28,7 @@ from dxwatchd.sdnotify import Notifier, watchdog_interval
 from dxwatchd.settings import Settings, SettingsError
 from dxwatchd.state import StateDirectory
 from dxwatchd.status import summary
-from dxwatchd.stores.instance_lock import InstanceLock
+from dxwatchd.stores.instance_lock import SCAN, InstanceLock
 from dxwatchd.stores.pass_requests import PassRequests
 from dxwatchd.watchkeeping import Watchkeeper
 
@@ -97,7 +97,7 @@ class Daemon:
 
     def _start(self) -> None:
         self.settings.state_dir.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire("dxwatchd run")
+        self._lock.acquire("dxwatchd run", after=SCAN)
         try:
             self._requests.prepare()
             self._cycle = Cycle(self.settings, digested=self._digested)

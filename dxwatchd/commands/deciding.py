@@ -21,7 +21,7 @@ from dxwatchd.core.records import Availability, CardRecord
 from dxwatchd.core.text import printable
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
-from dxwatchd.stores.card_directory import read_stored
+from dxwatchd.stores.card_directory import INDEX, read_stored
 from dxwatchd.stores.instance_lock import InstanceLock
 from dxwatchd.stores.manifest_edit import edit, put, table_of
 from dxwatchd.stores.manifest_file import ManifestError, create, patiently, read_whole
@@ -214,8 +214,10 @@ def _place(settings: Settings, entry: Entry, card: CardRecord | None) -> tuple[s
 
 
 def _change(settings: Settings, change: Callable[[AoT], None]) -> None:
+    cards = StateDirectory(settings.state_dir).cards
     try:
-        create(settings.manifest)
+        if not any(path.name != INDEX for path in cards.glob("*.json")):
+            create(settings.manifest)  # else it is lost: one with this change alone would take all cards away
         edit(settings.manifest, change)
     except ManifestError as error:
         raise CommandError(f"{settings.manifest}: {error.message}", error.remedy, code=PROBLEMS) from None

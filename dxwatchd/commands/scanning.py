@@ -15,7 +15,7 @@ from dxwatchd.log import configure
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.status import plan_as_data
-from dxwatchd.stores.instance_lock import Held, InstanceLock
+from dxwatchd.stores.instance_lock import SCAN, Held, InstanceLock
 
 
 def scan(settings: Settings, *, dry_run: bool, accept_removals: bool, as_json: bool) -> int:
@@ -117,7 +117,7 @@ def _scan_here(settings: Settings, state: StateDirectory, *, accept_removals: bo
     lock = InstanceLock(state.lock)
     try:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
-        lock.acquire("dxwatchd scan")
+        lock.acquire(SCAN)
     except Held as error:
         raise CommandError(
             f"the state directory is in use by {error.holder}", "try again when it is done"

@@ -37,8 +37,9 @@ KEYS = frozenset({*REQUIRED, "fingerprint", "digest"}) | OVERRIDES
 _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
 _DELETE = {"fingerprint": "delete the line to take what is there", "digest": "delete the line"}
 
-MAX_PART, MAX_PATH = 255, 4_000
-"""Bytes of a file's name and of a path (NAME_MAX and PATH_MAX of Linux, less the models root's)."""
+MAX_PART, MAX_PATH = 255, 4_095
+"""Bytes of a file's name and of a path: NAME_MAX of Linux, and PATH_MAX without the zero byte at its end.
+No folder that lies anywhere has a longer path, so none is proposed that could not be approved."""
 
 MOST_UNKNOWN = 20
 """Unknown keys of one entry that are told one by one."""

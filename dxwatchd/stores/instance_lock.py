@@ -10,6 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
+from dxwatchd.log import Key
 from dxwatchd.stores.plain_file import open_plain, read_plain
 
 MAX_SIZE = 4096
@@ -17,6 +20,11 @@ MAX_SIZE = 4096
 
 PATIENCE = 0.2
 """Seconds for which a lock that is held is asked for again: somebody may only be looking at it."""
+
+SCAN = "dxwatchd scan"
+"""What a scan by hand calls itself: it ends, and no daemon is to stay down because of it."""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +54,14 @@ class InstanceLock:
         self.path = path
         self._descriptor: int | None = None
 
-    def acquire(self, what: str) -> None:
-        """Take the lock for a process that calls itself `what`. Raises Held, or OSError."""
+    def acquire(self, what: str, *, after: str = "") -> None:
+        """Take the lock for a process that calls itself `what`. Raises Held, or OSError.
+
+        after: what a holder calls itself whose end is awaited, since it comes by itself.
+        """
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            self._take(descriptor)
+            self._take(descriptor, after)
             with suppress(OSError):  # on a full disk the lock holds all the same, and does not say by whom
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "what": what}).encode(), 0)
@@ -59,14 +70,19 @@ class InstanceLock:
             raise
         self._descriptor = descriptor
 
-    def _take(self, descriptor: int) -> None:
-        until = time.monotonic() + PATIENCE
+    def _take(self, descriptor: int, after: str) -> None:
+        until, told = time.monotonic() + PATIENCE, False
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > until:
-                    raise Held(self._written()) from None
+                    holder = self._written()
+                    if not after or holder.what != after:
+                        raise Held(holder) from None
+                    if not told:
+                        log.info("waits for another process to end", **{Key.PID: holder.pid})
+                    told = True
                 time.sleep(PATIENCE / 20)
             else:
                 return

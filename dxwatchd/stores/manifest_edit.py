@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -66,10 +67,11 @@ def _changed(text: str, change: Change) -> str:
         after = after.replace("models = []\n", "")
     if crlf:
         after = after.replace("\r\n", "\n").replace("\n", "\r\n")
-    known = {_without_lines(problem) for problem in _problems(before)}
-    worse = [problem for problem in _problems(parse(after)) if _without_lines(problem) not in known]
-    if worse:
-        raise ManifestError(worse[0].message, worse[0].remedy)
+    known = Counter(map(_without_lines, _problems(before)))
+    for problem in _problems(parse(after)):
+        known[_without_lines(problem)] -= 1
+        if known[_without_lines(problem)] < 0:  # not there before, or not as often
+            raise ManifestError(problem.message, problem.remedy)
     return after
 
 

@@ -100,7 +100,7 @@ class Place:
     def passes(self) -> str:
         """Something that differs after every pass whose status was written."""
         try:
-            return (self.state / "status.json").read_text()
+            return (self.state / "status.json").read_text(errors="replace")
         except FileNotFoundError:
             return ""
 

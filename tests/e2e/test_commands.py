@@ -295,3 +295,22 @@ def test_the_shell_completes_commands_and_options(typed: str, offered: str) -> N
     }
     done = subprocess.run([COMMAND], env=environ, capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.split() == [offered]
+
+
+@pytest.mark.usefixtures("without_digests")
+@pytest.mark.promise(8, "`add` while the manifest is lost")
+def test_no_command_makes_a_lost_manifest_anew(place: Place) -> None:
+    """One with the added entry alone would look like a person's, and take the other cards away."""
+    place.start()
+    drop(place, "kept")
+    place.proposed("kept")
+    place.run("approve", "kept")
+    place.registered("kept")
+    away = place.manifest.rename(place.folder / "away")
+    assert "the file is gone" in place.run("add", "other", "Other", "other", code=1)
+    place.run("scan", code=None)
+    assert not place.manifest.exists()
+    assert place.card("kept") is not None
+    away.rename(place.manifest)
+    place.run("add", "other", "Other", "other")
+    assert place.entry("other") is not None

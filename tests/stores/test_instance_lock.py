@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from dxwatchd.stores.instance_lock import Held, InstanceLock
+from dxwatchd.stores.instance_lock import PATIENCE, Held, InstanceLock
 from dxwatchd.stores.pass_requests import PassRequests
 
 HOLDER = """
@@ -19,8 +20,35 @@ from pathlib import Path
 from dxwatchd.stores.instance_lock import InstanceLock
 InstanceLock(Path(sys.argv[1])).acquire("the other one")
 print("held", flush=True)
-time.sleep(600)
+sys.stdin.read()
 """
+
+
+def _holder(path: Path) -> subprocess.Popen[bytes]:
+    """Another process that has the lock until its standard input ends."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-c", HOLDER, path], stdin=pipe, stdout=pipe)
+
+
+def test_one_that_ends_by_itself_is_awaited(tmp_path: Path) -> None:
+    """Whoever asks for that has the lock afterwards, and waited longer than for one who only looks."""
+    path = tmp_path / "daemon.lock"
+    lock = InstanceLock(path)
+    with _holder(path) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(Held):
+            lock.acquire("me", after="somebody else")
+        timer = threading.Timer(3 * PATIENCE, other.stdin.close)
+        timer.start()
+        lock.acquire("me", after="the other one")
+        assert timer.finished.is_set()
+        timer.join()
+    holder = lock.holder()
+    assert holder is not None
+    assert holder.pid == os.getpid()
+    lock.release()
 
 
 def test_the_second_is_told_who_has_it(tmp_path: Path) -> None:
@@ -28,7 +56,7 @@ def test_the_second_is_told_who_has_it(tmp_path: Path) -> None:
     path = tmp_path / "daemon.lock"
     lock = InstanceLock(path)
     assert lock.holder() is None
-    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE) as other:
+    with _holder(path) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         with pytest.raises(Held) as raised:

@@ -147,6 +147,15 @@ def test_an_old_problem_elsewhere_does_not_hinder(manifest: Path) -> None:
     assert tomllib.loads(manifest.read_text())["models"][0]["status"] == "approved"
 
 
+def test_an_old_problem_is_no_leave_to_make_it_again(manifest: Path) -> None:
+    """A second entry with what is wrong in a first one already is refused all the same."""
+    text = TEXT.replace('technical_name = "b"', 'technical_name = ""')
+    manifest.write_text(text)
+    with pytest.raises(ManifestError, match="empty"):
+        edit(manifest, lambda tables: put(table_of(tables, "a"), {"technical_name": ""}))
+    assert manifest.read_text() == text
+
+
 @pytest.mark.promise(4, "a command's change of a file that is not valid")
 @pytest.mark.parametrize("text", ['[[models]]\nstatus = "', "models = [{}]\n"])
 def test_a_file_that_cannot_be_changed_is_left_alone(manifest: Path, text: str) -> None:
