@@ -71,8 +71,11 @@ class FactReader:
 
     def _probed(self, place: str, file: SeenFile, stat: Stat) -> SeenFile:
         self._racy.discard(place)
-        if stat.ctime_ns > time.time_ns() - RACY_NS:  # every write stamps the ctime, and nobody can set it
-            self._racy.add(place)
+        young = (
+            stat.ctime_ns > time.time_ns() - RACY_NS
+        )  # every write stamps the ctime, and nobody can set it
         told = probe(self.root, place, stat)
+        if young or told.written:
+            self._racy.add(place)
         self.files_read += 1
         return replace(file, facts=told.facts, hole=told.hole)

@@ -25,6 +25,14 @@ def has_writer(path: Path) -> bool | None:
     except OSError:
         return None
     try:
+        return is_written(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_written(descriptor: int) -> bool | None:
+    """As `has_writer`, of a file that is open for reading only."""
+    try:
         # who opens the file in the microseconds that we hold the lease makes the kernel send a signal: one
         # that is ignored unless asked for, where SIGIO would end the process
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
@@ -32,6 +40,4 @@ def has_writer(path: Path) -> bool | None:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
         return True if error.errno == errno.EAGAIN else None
-    finally:
-        os.close(descriptor)
     return False

@@ -15,6 +15,7 @@ from dxwatchd.core.snapshot import SeenFolder, Snapshot, Trouble, basename, is_b
 from dxwatchd.fact_reading import Cache, FactReader
 from dxwatchd.listing import Listed, Lister
 from dxwatchd.mounts import Mount, mount_of, read_mounts
+from dxwatchd.readers.opening import stat_of
 
 MAX_DEPTH = 40
 """Levels below the root; a hostile tree must not make us recurse without end."""
@@ -173,15 +174,17 @@ class Scanner:
         return walk.links
 
     def _is_same(self, path: str, absolute: str) -> bool:
-        """Whether the folder there is the one that is known, so that only its own events tell of changes."""
+        """Whether the folder there is the one that is known, and nothing came or went in it.
+
+        By all of its stat: the number of a deleted folder is soon another one's.
+        """
         known = self.folders.get(path)
         if known is None or known.trouble is not None:
             return False
         try:
-            now = os.lstat(absolute)
+            return stat_of(os.lstat(absolute)) == known.stat
         except OSError:
             return False
-        return (now.st_dev, now.st_ino) == (known.stat.device, known.stat.inode)
 
     def _forget(self, path: str) -> None:
         for place in [place for place in self.folders if is_below(place, path)]:
