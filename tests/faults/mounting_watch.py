@@ -207,8 +207,9 @@ def mounted(point: Path, *words: str | Path) -> Iterator[Path]:
 
 def take_away(point: Path) -> None:
     """Unmount whatever is still mounted there."""
-    while os.path.ismount(point):
-        subprocess.run(["umount", "-l", point], check=True, timeout=PATIENCE)
+    for _ in range(10):
+        if subprocess.run(["umount", "-l", point], check=False, capture_output=True).returncode:
+            return
 
 
 @contextmanager
