@@ -66,6 +66,7 @@ class Scanner:
         self._with_file_links: set[str] = set()
         self._remote: dict[int, bool] = {}
         self._mounts: tuple[Mount, ...] = ()
+        self._looked_at: _Root | None = None
         self._lister = Lister(str(root), ignore)
         self._stop: Stop = lambda: False
 
@@ -77,7 +78,9 @@ class Scanner:
         """
         root = self._begin(stop)
         # one link may lead to what another one leads to: only the whole tells where each folder belongs
-        if changed is None or "" not in self.folders or self._has_folder_links:
+        # and of another root in its place nothing is known
+        if changed is None or "" not in self.folders or self._has_folder_links or root != self._looked_at:
+            self._looked_at = root
             self._look_at_all(root)
         else:
             links: list[tuple[str, str]] = []
@@ -86,7 +89,7 @@ class Scanner:
             if links:
                 self._look_at_all(root)
         self._end(root)
-        return self._snapshot()
+        return self._snapshot(root)
 
     def look_below(self, path: str, stop: Stop = lambda: False) -> Snapshot:
         """Look at one folder and what is below it only; those above it are in the snapshot without files.
@@ -103,7 +106,7 @@ class Scanner:
         while above and path in self.folders:
             name, above = basename(above), parent(above)
             self.folders[above] = SeenFolder(above, self.folders[path].stat, folders=(name,))
-        return self._snapshot()
+        return self._snapshot(root)
 
     def _begin(self, stop: Stop) -> _Root:
         self._stop = stop
@@ -128,11 +131,17 @@ class Scanner:
             raise RootLost(f"{self.root}: {error.strerror}") from None
         return _Root(real, stat.st_dev, stat.st_ino)
 
-    def _snapshot(self) -> Snapshot:
-        devices = {folder.stat.device for folder in self.folders.values()}
-        return Snapshot(
-            dict(self.folders), frozenset(device for device in devices if self._remote.get(device, True))
-        )
+    def _snapshot(self, root: _Root) -> Snapshot:
+        devices = {folder.stat.device: folder.path for folder in self.folders.values()}
+        remote = frozenset(device for device, path in devices.items() if self._is_remote(device, root / path))
+        return Snapshot(dict(self.folders), remote)
+
+    def _is_remote(self, device: int, absolute: str) -> bool:
+        """Whether what lies on this device, as the folder at `absolute` does, may change without an event."""
+        if device not in self._remote:
+            mount = mount_of(os.path.realpath(absolute), self._mounts)
+            self._remote[device] = mount is None or not mount.is_local
+        return self._remote[device]
 
     def _look_at_all(self, root: _Root) -> None:
         before, linking = self.folders, self._with_file_links
@@ -233,9 +242,6 @@ class Scanner:
         listed = self._lister.list(absolute)
         if listed is None:
             return None
-        if listed.stat.device not in self._remote:
-            mount = mount_of(os.path.realpath(absolute), self._mounts)
-            self._remote[listed.stat.device] = mount is None or not mount.is_local
         if listed.trouble is None and path.count("/") >= MAX_DEPTH:
             listed = Listed(listed.stat, Trouble.TOO_DEEP)
         if listed.has_file_links:
