@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -182,7 +183,14 @@ class Watcher:
 
 def _is_seen_to(root: Path, path: str, watched: frozenset[bytes]) -> bool:
     place = os.path.join(root, path) if path else str(root)
-    if os.fsencode(place) in watched or not os.path.isdir(place):
+    if os.fsencode(place) in watched:
+        return True
+    try:
+        if not stat.S_ISDIR(os.stat(place).st_mode):
+            return True
+    except PermissionError:
+        return False  # it is there, in a folder that we may list and not enter
+    except OSError:
         return True
     return os.fsencode(os.path.realpath(place)) in watched  # it is known under the name of a link
 

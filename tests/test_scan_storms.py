@@ -195,7 +195,7 @@ class Storm:
         return {folder}
 
     def map_(self) -> set[str]:
-        """A folder and all below it is deleted, and its like made at once with other content."""
+        """Somebody maps a file and writes into it, which stamps it once only; in the end he unmaps it."""
         if self.maps and self.luck.random() < 0.7:
             mapping, inode = self.maps[0]
             mapping[16:22] = f"{self.luck.randrange(10**6):06}".encode()

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -172,6 +173,28 @@ def watched(tmp_path: Path) -> Iterator[WatchedPlace]:
     made = WatchedPlace(tmp_path)
     yield made
     made.kill()
+
+
+_OPEN: Final = (
+    'set -e; mount --bind "$1" "$2"; mount -t tmpfs -o mode=755 tmpfs "$1"; mkdir "$1/$3"; '
+    'mount --bind "$2/$3" "$1/$3"; shift 3; exec "$@"'
+)
+"""Opens the closed folder $1 to all, with nothing in it but $3, in a mount namespace of its own."""
+
+
+def without_rights(place: WatchedPlace) -> None:
+    """Let the daemon be a user without any rights of root's, who can reach the interpreter and the test."""
+    place.before = place.before[: place.before.index("--inh-caps")]
+    for path in (place.folder, *place.folder.parents):
+        if path != Path(path.anchor) and path.stat().st_mode & 0o055 != 0o055 and path.owner() == "root":
+            path.chmod(0o755)
+    interpreter = Path(sys.executable).resolve()
+    for path in interpreter.parents:
+        if path.stat().st_mode & 0o001 == 0:
+            (place.folder / "held").mkdir()
+            first = interpreter.relative_to(path).parts[0]
+            shell = ["unshare", "--mount", "sh", "-c", _OPEN, "sh"]
+            place.before = [*shell, str(path), str(place.folder / "held"), first, *place.before]
 
 
 def mount(*words: str | Path) -> None:
