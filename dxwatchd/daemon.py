@@ -39,10 +39,10 @@ MOST_SPACING = 1.0
 """Seconds between two passes at most, however long the last one took."""
 
 WEAK_INTERVAL = 10.0
-"""Seconds between passes where events cannot be relied on, if `rescan_interval` is longer."""
+"""Seconds between looks at everything where events cannot be relied on, if `rescan_interval` is longer."""
 
 TEND_EVERY = 30.0
-"""Seconds between looks at the watch itself."""
+"""Seconds between looks at the watch itself, which each pass begins with."""
 
 STOP_WITHIN = 1.5
 """Seconds that a pass under way gets to end."""
@@ -161,16 +161,17 @@ class Daemon:
         if result is None:
             self._failed(finished.error)
             times.earliest = now + MOST_SPACING
-            times.next_at = min(times.rescan_at, now + WEAK_INTERVAL)
+            # the hints that it had taken are lost with it
+            times.rescan_at = times.next_at = min(times.rescan_at, now + WEAK_INTERVAL)
             return
         self._failure = ""
         times.earliest = now + min(max(GATHER, result.duration), MOST_SPACING)
-        due = times.rescan_at if result.due is None else min(times.rescan_at, max(result.due, times.earliest))
         if self._keeper.weaknesses:
-            due = min(due, now + WEAK_INTERVAL)
+            times.rescan_at = min(times.rescan_at, now + WEAK_INTERVAL)
+        due = times.rescan_at if result.due is None else min(times.rescan_at, max(result.due, times.earliest))
         if times.settings is not None or self._keeper.box.waiting() or self._requests.waiting():
             due = min(due, times.earliest)
-        times.next_at = due
+        times.next_at = min(due, now + TEND_EVERY)
         self._notifier.status(summary(result.plan, result.trouble))
 
     def _failed(self, error: BaseException | None) -> None:

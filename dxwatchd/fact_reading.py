@@ -89,12 +89,14 @@ class FactReader:
         return facts is not None and not passing and name not in self._racy.get(path, ())
 
     def _probed(self, path: str, file: SeenFile, stat: Stat) -> SeenFile:
+        # every write stamps the ctime, and nobody can set it
+        young = stat.ctime_ns > time.time_ns() - RACY_NS
+        told = probe(self.root, join(path, file.name), stat)
         racy = self._racy.setdefault(path, set())
         racy.discard(file.name)
-        if stat.ctime_ns > time.time_ns() - RACY_NS:  # every write stamps the ctime, and nobody can set it
+        if young or told.written:
             racy.add(file.name)
         if not racy:
             del self._racy[path]
-        told = probe(self.root, join(path, file.name), stat)
         self.files_read += 1
         return replace(file, facts=told.facts, hole=told.hole)

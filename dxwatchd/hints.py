@@ -31,6 +31,7 @@ class HintBox:
         self._wake = wake
         self.events = 0
         self.overflows = 0
+        self.breaks = 0
 
     def add(self, folders: set[str], moved_in: set[str]) -> None:
         """Note changed folders."""
@@ -52,6 +53,13 @@ class HintBox:
         """The kernel dropped events."""
         with self._lock:
             self.overflows += 1
+            self._hints.everything = True
+        self._wake()
+
+    def add_break(self) -> None:
+        """The watch is off what it was put on, or its reader has died."""
+        with self._lock:
+            self.breaks += 1
             self._hints.everything = True
         self._wake()
 

@@ -29,12 +29,18 @@ def has_writer(path: Path) -> bool | None:
     except OSError:
         return None
     try:
+        return is_written(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_written(descriptor: int) -> bool | None:
+    """As `has_writer`, of a file that is open for reading only."""
+    try:
         _lease(descriptor, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
         return True if error.errno == errno.EAGAIN else None
-    finally:
-        os.close(descriptor)
     return False
 
 

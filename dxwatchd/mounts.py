@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 LOCAL_KINDS = frozenset(
@@ -37,8 +39,12 @@ class Mount:
         return path == self.point or path.startswith(self.point.rstrip("/") + "/")
 
 
+@lru_cache(maxsize=1)  # each pass asks, the list seldom changes, and may have thousands of lines
 def parse_mountinfo(text: str) -> tuple[Mount, ...]:
-    """The mounts in the text of `/proc/PID/mountinfo` (proc(5)); lines of another shape are left out."""
+    """The mounts in the text of `/proc/PID/mountinfo` (proc(5)); lines of another shape are left out.
+
+    Newlines in names are escaped there, carriage returns are not: those end no line.
+    """
     mounts = []
     for line in text.split("\n"):
         fields = line.split(" ")
@@ -65,6 +71,6 @@ def mount_of(path: str, mounts: tuple[Mount, ...]) -> Mount | None:
 def read_mounts() -> tuple[Mount, ...]:
     """The mounts of this process now; none where the kernel does not tell."""
     try:
-        return parse_mountinfo(MOUNTINFO.read_text(errors="surrogateescape"))
+        return parse_mountinfo(os.fsdecode(MOUNTINFO.read_bytes()))
     except OSError:
         return ()

@@ -16,6 +16,7 @@ from dxwatchd.core.snapshot import SeenFolder, Snapshot, Trouble, basename, is_b
 from dxwatchd.fact_reading import Cache, FactReader
 from dxwatchd.listing import Listed, Lister
 from dxwatchd.mounts import Mount, mount_of, read_mounts
+from dxwatchd.readers.opening import stat_of
 
 MAX_DEPTH = 40
 """Levels below the root; a hostile tree must not make us recurse without end."""
@@ -91,7 +92,7 @@ class Scanner:
         self._end(root)
         if changed is None:
             self.facts.forget_others(self.folders)
-        return self._snapshot()
+        return self._snapshot(root)
 
     def look_below(self, path: str, stop: Stop = lambda: False) -> Snapshot:
         """Look at one folder and what is below it only; those above it are in the snapshot without files.
@@ -108,7 +109,7 @@ class Scanner:
         while above and path in self.folders:
             name, above = basename(above), parent(above)
             self.folders[above] = SeenFolder(above, self.folders[path].stat, folders=(name,))
-        return self._snapshot()
+        return self._snapshot(root)
 
     def _begin(self, stop: Stop) -> _Root:
         self._stop = stop
@@ -133,11 +134,17 @@ class Scanner:
             raise RootLost(f"{self.root}: {error.strerror}") from None
         return _Root(real, identity)
 
-    def _snapshot(self) -> Snapshot:
-        devices = {folder.stat.device for folder in self.folders.values()}
-        return Snapshot(
-            dict(self.folders), frozenset(device for device in devices if self._remote.get(device, True))
-        )
+    def _snapshot(self, root: _Root) -> Snapshot:
+        devices = {folder.stat.device: folder.path for folder in self.folders.values()}
+        remote = frozenset(device for device, path in devices.items() if self._is_remote(device, root / path))
+        return Snapshot(dict(self.folders), remote)
+
+    def _is_remote(self, device: int, absolute: str) -> bool:
+        """Whether what lies on this device, as the folder at `absolute` does, may change without an event."""
+        if device not in self._remote:
+            mount = mount_of(os.path.realpath(absolute), self._mounts)
+            self._remote[device] = mount is None or not mount.is_local
+        return self._remote[device]
 
     def _look_at_all(self, root: _Root) -> None:
         before, linking = self.folders, self._with_file_links
@@ -179,15 +186,17 @@ class Scanner:
         return walk.links
 
     def _is_same(self, path: str, absolute: str) -> bool:
-        """Whether the folder there is the one that is known, so that only its own events tell of changes."""
+        """Whether the folder there is the one that is known, and nothing came or went in it.
+
+        By all of its stat: the number of a deleted folder is soon another one's.
+        """
         known = self.folders.get(path)
         if known is None or known.trouble is not None:
             return False
         try:
-            now = os.lstat(absolute)
+            return stat_of(os.lstat(absolute)) == known.stat
         except OSError:
             return False
-        return (now.st_dev, now.st_ino) == (known.stat.device, known.stat.inode)
 
     def _forget(self, path: str) -> None:
         for place in [place for place in self.folders if is_below(place, path)]:
@@ -237,9 +246,6 @@ class Scanner:
         listed = self._lister.list(absolute)
         if listed is None:
             return None
-        if listed.stat.device not in self._remote:
-            mount = mount_of(os.path.realpath(absolute), self._mounts)
-            self._remote[listed.stat.device] = mount is None or not mount.is_local
         if listed.trouble is None and path.count("/") >= MAX_DEPTH:
             listed = Listed(listed.stat, Trouble.TOO_DEEP)
         if listed.has_file_links:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -110,10 +111,11 @@ WATCH_LIMIT_REMEDY = (
 
 
 class Watcher:
-    """Watches one models root, the manifest and the requests, until stopped."""
+    """Watches one models root, if it is there, the manifest and the requests, until stopped."""
 
-    def __init__(self, root: Path, manifest: Path, requests: Path, box: HintBox) -> None:
-        self.root = Path(os.path.realpath(root))
+    def __init__(self, root: Path | None, manifest: Path, requests: Path, box: HintBox) -> None:
+        """root: None where there is none at present."""
+        self.root = Path(os.path.realpath(root)) if root is not None else None
         self.manifest = manifest
         self.requests = requests
         self.box = box
@@ -123,7 +125,7 @@ class Watcher:
     def start(self) -> None:
         """Begin to watch. Raises WatchError where the kernel does not let us."""
         try:
-            observer = Observer(died=self.box.add_everything, overflowed=self.box.add_overflow)
+            observer = Observer(broke=self.box.add_break, overflowed=self.box.add_overflow)
         except OSError as error:
             raise WatchError(
                 f"the kernel gives no more event queues: {error.strerror}", WATCH_LIMIT_REMEDY
@@ -136,13 +138,16 @@ class Watcher:
         self._observer = observer
 
     def _schedule(self, observer: Observer) -> None:
+        # the root comes last: it may use up all watches, and edits and requests are to be heard all the same
         observer.start()
-        watch = _watch(observer, _RootHandler(str(self.root), self.box), self.root, recursive=True)
         real = Path(os.path.realpath(self.manifest))
         names = frozenset({self.manifest.name, real.name})
         for folder in sorted({self.manifest.parent, real.parent}):
             _watch(observer, _ManifestHandler(names, self.box), folder)
         _watch(observer, _RequestHandler(self.box), self.requests)
+        if self.root is None:
+            return
+        watch = _watch(observer, _RootHandler(str(self.root), self.box), self.root, recursive=True)
         self._emitter = next(
             one for one in observer.emitters if isinstance(one, Emitter) and one.watch == watch
         )
@@ -160,14 +165,34 @@ class Watcher:
 
     def unwatched(self, folders: Iterable[str]) -> frozenset[str]:
         """Those of these folders, given by their paths below the root, that are there and not watched."""
+        if self.root is None:
+            return frozenset()
         watched = self._emitter.watched() if self._emitter is not None else frozenset()
-        return frozenset(path for path in folders if not self._is_seen_to(path, watched))
+        return frozenset(path for path in folders if not _is_seen_to(self.root, path, watched))
 
-    def _is_seen_to(self, path: str, watched: frozenset[bytes]) -> bool:
-        place = os.path.join(self.root, path) if path else str(self.root)
-        if os.fsencode(place) in watched or not os.path.isdir(place):
+    def watch_also(self, folders: Iterable[str]) -> tuple[int, int]:
+        """Watch these folders, by their paths below the root, too: they were missed.
+
+        Returns how many are watched now, and why the kernel refused the last refused one (errno, or 0).
+        """
+        if self._emitter is None or self.root is None:
+            return 0, errno.EBADF
+        places = (os.path.realpath(os.path.join(self.root, path)) for path in sorted(folders))
+        return self._emitter.watch_also(os.fsencode(place) for place in places)
+
+
+def _is_seen_to(root: Path, path: str, watched: frozenset[bytes]) -> bool:
+    place = os.path.join(root, path) if path else str(root)
+    if os.fsencode(place) in watched:
+        return True
+    try:
+        if not stat.S_ISDIR(os.stat(place).st_mode):
             return True
-        return os.fsencode(os.path.realpath(place)) in watched  # it is known under the name of a link
+    except PermissionError:
+        return False  # it is there, in a folder that we may list and not enter
+    except OSError:
+        return True
+    return os.fsencode(os.path.realpath(place)) in watched  # it is known under the name of a link
 
 
 def _watch(

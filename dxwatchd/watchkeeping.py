@@ -6,6 +6,7 @@ used-up watch limit, a file system whose changes others make. Each is found here
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -31,12 +32,17 @@ class Weakness:
 
 @dataclass(frozen=True, slots=True)
 class _Identity:
-    """Tells whether the models root is still the one that is watched."""
+    """Tells whether what is watched is still what is there.
+
+    path: of the models root, "" where that is not there (then the rest is watched all the same); mounts: the
+    one that it lies on, and those below it; beside: the folders of the manifest and of the requests.
+    """
 
     path: str
     device: int
     inode: int
     mounts: tuple[Mount, ...]
+    beside: tuple[tuple[str, int, int], ...]
 
 
 class Watchkeeper:
@@ -51,8 +57,8 @@ class Watchkeeper:
         self._watcher: Watcher | None = None
         self._watched: _Identity | None = None
         self._overflows = 0
+        self._breaks = 0
         self._missed: frozenset[str] = frozenset()
-        self._given_up: frozenset[str] = frozenset()
 
     def tend(self, folders: Iterable[str]) -> bool:
         """Look after the watch; start it anew where it is deaf. folders: those that the last pass walked.
@@ -61,17 +67,14 @@ class Watchkeeper:
         """
         found: list[Weakness] = []
         now = self._identity()
-        renewed = False
-        if now is None:
-            self.stop()
+        renewed = self._is_deaf(now) and self._renew(now, found)
+        if not now.path:
             found.append(Weakness(f"{self._root} is not there", "bring it back or mount it"))
         else:
-            if self._is_deaf(now):
-                renewed = self._renew(now, found)
-            renewed = self._tend_missed(now, folders, found) or renewed
+            renewed = self._tend_missed(folders, found) or renewed
             found.extend(_far_away(now))
         self._tell(tuple(found))
-        return renewed
+        return renewed and bool(now.path)
 
     def _is_deaf(self, now: _Identity) -> bool:
         overflowed, self._overflows = self._overflows != self.box.overflows, self.box.overflows
@@ -79,31 +82,36 @@ class Watchkeeper:
             log.warning(
                 "the kernel dropped events; everything is looked at", **{Key.COUNT: self.box.overflows}
             )
-        return overflowed or self._watcher is None or now != self._watched or not self._watcher.is_listening()
+        broke, self._breaks = self._breaks != self.box.breaks, self.box.breaks
+        if overflowed or broke or self._watcher is None or now != self._watched:
+            return True
+        return not self._watcher.is_listening()
 
-    def _tend_missed(self, now: _Identity, folders: Iterable[str], found: list[Weakness]) -> bool:
-        """Folders that came in a rush may be missed for good: once anew, then no more for the same ones.
+    def _tend_missed(self, folders: Iterable[str], found: list[Weakness]) -> bool:
+        """Watch the folders that were missed: in a rush, by the limit, or as long as we might not read them.
 
         One that was missed only this time is about to be watched: its event has not been read yet.
+        True where one is watched now, of which nobody knows what happened in it meanwhile.
         """
-        missed = self._unwatched(folders)
+        if self._watcher is None:
+            return False
+        missed = self._watcher.unwatched(folders)
         again, self._missed = missed & self._missed, missed
-        renewed = False
-        if not again <= self._given_up:
-            renewed = self._renew(now, found)
-            again = self._unwatched(again)
-        self._given_up = again
-        if again:
-            what = f"the kernel does not watch {len(again):,} of the folders, as {min(again)!r}"
-            found.append(Weakness(what, WATCH_LIMIT_REMEDY))
-        return renewed
-
-    def _unwatched(self, folders: Iterable[str]) -> frozenset[str]:
-        return self._watcher.unwatched(folders) if self._watcher is not None else frozenset()
+        if not again:
+            return False
+        added, refused = self._watcher.watch_also(again)
+        if added < len(again):
+            what = (
+                f"the kernel does not watch {len(again) - added:,} of the folders, as {max(again) or '.'!r}"
+            )
+            remedy = f"let dxwatchd's user read it: {os.strerror(refused)}"
+            limited = refused in (errno.ENOSPC, errno.ENOMEM)
+            found.append(Weakness(what, WATCH_LIMIT_REMEDY if limited else remedy))
+        return added > 0
 
     def _renew(self, now: _Identity, found: list[Weakness]) -> bool:
         self.stop()
-        watcher = Watcher(self._root, self._manifest, self._requests, self.box)
+        watcher = Watcher(self._root if now.path else None, self._manifest, self._requests, self.box)
         try:
             watcher.start()
         except WatchError as error:
@@ -118,16 +126,27 @@ class Watchkeeper:
             self._watcher.stop()
         self._watcher, self._watched = None, None
 
-    def _identity(self) -> _Identity | None:
+    def _identity(self) -> _Identity:
         try:
             real = os.path.realpath(self._root, strict=True)
             stat = os.stat(real)
         except OSError:
-            return None
+            return _Identity("", 0, 0, (), self._beside())
         mounts = read_mounts()
         own = mount_of(real, mounts)
         below = tuple(mount for mount in mounts if mount.point.startswith(real.rstrip("/") + "/"))
-        return _Identity(real, stat.st_dev, stat.st_ino, below if own is None else (own, *below))
+        mounts = below if own is None else (own, *below)
+        return _Identity(real, stat.st_dev, stat.st_ino, mounts, self._beside())
+
+    def _beside(self) -> tuple[tuple[str, int, int], ...]:
+        found = []
+        for folder in {self._manifest.parent, Path(os.path.realpath(self._manifest)).parent, self._requests}:
+            try:
+                stat = os.stat(folder)
+            except OSError:
+                continue
+            found.append((str(folder), stat.st_dev, stat.st_ino))
+        return tuple(sorted(found))
 
     def _tell(self, found: tuple[Weakness, ...]) -> None:
         for weakness in found:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from dxwatchd.core import facts
 from dxwatchd.core.facts import Facts, Fault, Unusable
 from dxwatchd.core.snapshot import Stat
+from dxwatchd.leases import is_written
 from dxwatchd.readers import identity
 from dxwatchd.readers.errors import ReaderError
 from dxwatchd.readers.holes import forget_pages, has_hole, is_hollow
@@ -27,10 +28,14 @@ _POINTER_SIZE = re.compile(rb"^size ([0-9]{1,19})$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """facts: None for a file that nobody reads; hole: a weight file that has unwritten ranges."""
+    """facts: None for a file that nobody reads; hole: a weight file that has unwritten ranges;
+    written: somebody had it open for writing, or mapped so. Of the writes into a mapping only the first
+    stamps the file.
+    """
 
     facts: Facts | None
     hole: bool = False
+    written: bool = False
 
 
 def is_probed(relative: str) -> bool:
@@ -57,6 +62,7 @@ def probe(root: Path, relative: str, seen: Stat) -> Probe:
 
 def _probed(stream: BinaryIO, reading: Reading, seen: Stat) -> Probe:
     """The open file's facts, or what is wrong with it. Raises ReaderError, OSError."""
+    written = is_written(stream.fileno()) is True
     hole = reading.weights and has_hole(stream.fileno(), seen.size)
     found: Facts
     try:
@@ -72,7 +78,7 @@ def _probed(stream: BinaryIO, reading: Reading, seen: Stat) -> Probe:
         forget_pages(stream.fileno())
     if stat_of(os.fstat(stream.fileno())) != seen:
         found = Unusable(Fault.CHANGED, "The file changed while it was read.")
-    return Probe(found, hole)
+    return Probe(found, hole, written)
 
 
 def _content(stream: BinaryIO, reading: Reading, size: int) -> Facts:
