@@ -11,10 +11,12 @@ from typing import Any
 import structlog
 
 from dxwatchd.core.decision import decide
+from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.plan import Observation, Options, Plan
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.rest import Periods, Watched
-from dxwatchd.core.snapshot import Snapshot, is_below
+from dxwatchd.core.snapshot import Snapshot, basename, is_below, parent
+from dxwatchd.core.unread import with_unread
 from dxwatchd.hints import Hints
 from dxwatchd.integrity import Integrity
 from dxwatchd.log import Key
@@ -32,6 +34,7 @@ from dxwatchd.stores.facts_db import FactsDb
 from dxwatchd.stores.journal import Journal
 from dxwatchd.telling import Teller
 from dxwatchd.troubles import Troubles
+from dxwatchd.whereabouts import Whereabouts
 
 RETRY = 1.0
 """Seconds until something that could not be done now is tried again."""
@@ -114,7 +117,8 @@ class Cycle:
             for name in self.cards.damaged:
                 log.warning("file is no card and is ignored", **{Key.PATH: name})
         self.manifest = ManifestView(settings.manifest)
-        self.scanner = Scanner(settings.models_root, settings.ignore, self._facts)
+        self.at = Whereabouts()
+        self.scanner = Scanner(settings.models_root, settings.ignore, self._facts, self.at)
 
     def close(self) -> None:
         """Close the files, end the threads."""
@@ -159,7 +163,7 @@ class Cycle:
                 made, waiting = self.publisher.publish(
                     plan.cards,
                     plan.withdrawals,
-                    lambda model: is_steady(self.settings.models_root, model, snapshot),
+                    lambda model: self._is_steady(model, snapshot),
                     stop,
                 )
                 events.extend(made)
@@ -170,6 +174,7 @@ class Cycle:
                 proposed, postponed = self.proposer.propose(plan.proposals, view, snapshot)
                 events.extend(proposed)
                 waits = waits or postponed
+        plan = self._take_up_unread(plan)
         if self._integrity is not None and lost is None:
             self._integrity.after(plan, snapshot, now)
         self.memory.passes += 1
@@ -183,6 +188,19 @@ class Cycle:
         self.teller.tell(plan, events, trouble)
         due = self._due(plan, view, now, waits=waits or bool(trouble))
         return PassResult(plan, tuple(events), due, duration, trouble, conclusive=view.due is None)
+
+    def _is_steady(self, model: ModelFolder, snapshot: Snapshot) -> bool:
+        self.at.place = model.path
+        return is_steady(self.settings.models_root, model, snapshot)
+
+    def _take_up_unread(self, plan: Plan) -> Plan:
+        """What could not be read for a card is read anew by the next pass, which then knows what to say."""
+        unread = (*self.publisher.unread, *self.proposer.unread)
+        self.publisher.unread, self.proposer.unread = [], []
+        for one in unread:
+            self.scanner.facts.doubt(parent(one.file), basename(one.file))
+            self.memory.restless.add(one.folder)
+        return with_unread(plan, unread)
 
     def _recover(self) -> bool:
         """Finish what was begun. Whether cards may be published: not before the last ones are journalled."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ class ManifestView:
         except ManifestError as error:
             return self._troubled(Problem(error.message, error.remedy))
         except OSError as error:
-            return self._troubled(Problem(f"it cannot be made: {error.strerror}", "make its folder writable"))
+            return self._troubled(Problem(f"it cannot be made: {error.strerror}", _remedy(error)))
         if self._read is None or got.data != self._read.data:
             self._parsed = parse(got.text)
         self._read = got
@@ -99,6 +100,12 @@ class ManifestView:
 
     def _troubled(self, problem: Problem, got: Read | None = None) -> View:
         return View(self._good or Manifest(), got, trouble=problem)
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on its file system: it is made then"
+    return "make its folder writable"
 
 
 def _loses(before: Manifest, after: Manifest) -> bool:

@@ -11,6 +11,9 @@ from pathlib import Path
 from dxwatchd.core.text import printable
 from dxwatchd.mounts import mount_of, read_mounts
 
+GOES_ON = "; dxwatchd goes on by itself then"
+"""What the daemon promises of a full disk."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REMEDIES = {
     errno.EROFS: "mount it writable",
@@ -56,12 +59,30 @@ class Troubles:
             self._last = ((), "")
 
 
+def hindrance(path: Path) -> str:
+    """Why the file at `path` could not be written anew now, by a look at its file system; "" for all well.
+
+    For those who did not try: what could not be written says nothing of it.
+    """
+    try:
+        room = os.statvfs(path.parent)
+        needed = path.stat().st_size if path.exists() else 0
+    except OSError:
+        return ""
+    if room.f_flag & os.ST_RDONLY:
+        return describe(OSError(errno.EROFS, os.strerror(errno.EROFS), str(path)), path.parent)
+    full = room.f_blocks and room.f_bavail * room.f_frsize <= needed
+    if full or (room.f_files and not room.f_favail):
+        return describe(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)), path.parent)
+    return ""
+
+
 def describe(error: OSError, state_dir: Path) -> str:
     """One sentence: which file, why, how much room there is, and the remedy."""
     path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else state_dir
     shown = printable(str(path), 300)
     if error.errno in _FULL:
-        return f"{shown} cannot be written: {_room(path, error)}; dxwatchd goes on by itself then"
+        return f"{shown} cannot be written: {_room(path, error)}{GOES_ON}"
     remedy = _REMEDIES.get(error.errno or 0, "")
     return f"{shown}: {error.strerror or error}" + (f"; {remedy}" if remedy else "")
 

@@ -18,7 +18,9 @@ from dxwatchd.state import StateDirectory
 from dxwatchd.stores.card_directory import CardDirectory
 from dxwatchd.stores.instance_lock import InstanceLock
 from dxwatchd.stores.manifest_file import Changed, ManifestError, read
+from dxwatchd.stores.now_file import Now, NowFile
 from dxwatchd.stores.pass_requests import PassRequests
+from dxwatchd.troubles import hindrance
 
 WAIT_FOR_DAEMON = 600.0
 """Seconds that `scan` waits for the running daemon's pass."""
@@ -32,16 +34,24 @@ def ask_for_pass(settings: Settings, *, accept_removals: bool = False) -> dict[s
     try:
         request = PassRequests(state.requests).ask(accept_removals=accept_removals)
     except OSError as error:
-        raise CommandError(
-            f"the daemon cannot be asked: {error.strerror}",
-            f"run this as a user who may write to {state.requests}",
-        ) from None
+        raise output.refused(error, state.requests, "the daemon cannot be asked") from None
     deadline = time.monotonic() + WAIT_FOR_DAEMON
     lock = InstanceLock(state.lock)
+    told = False
     while request.exists():
-        if lock.holder() is None or time.monotonic() > deadline:
+        holder = lock.holder()
+        if holder is None or time.monotonic() > deadline:
             request.unlink(missing_ok=True)
-            raise CommandError("the daemon stopped before it made the pass", "start it, or scan again")
+            if holder is None:
+                raise CommandError("the daemon stopped before it made the pass", "start it, or scan again")
+            raise CommandError(
+                f"the daemon has made no pass for {WAIT_FOR_DAEMON:.0f} s",
+                "`dxwatchd status` says what it does",
+            )
+        under_way = None if told else NowFile(state.now).read(holder.pid).under_way
+        if under_way is not None:
+            told = True
+            output.complain(f"waiting: {under_way}")
         time.sleep(0.02)
     return read_status(settings)
 
@@ -65,14 +75,29 @@ def read_status(settings: Settings) -> dict[str, Any]:
 
 def status(settings: Settings, *, as_json: bool) -> int:
     """What the last pass saw. 0 where all is well, 1 where something needs a person."""
-    told = read_status(settings)
-    holder = InstanceLock(StateDirectory(settings.state_dir).lock).holder()
+    state = StateDirectory(settings.state_dir)
+    holder = InstanceLock(state.lock).holder()
+    now = NowFile(state.now).read(holder.pid) if holder is not None else Now()
+    under_way = now.under_way
+    try:
+        told = read_status(settings)
+    except CommandError as error:
+        if under_way is not None:
+            raise CommandError(f"{error}; {under_way}", "wait, or look at that file system") from None
+        raise
     told["running"] = holder is not None
+    told["under_way"] = (
+        {"since": under_way.since, "place": under_way.place} if under_way is not None else None
+    )
+    if holder is not None and not told["trouble"]:
+        told["trouble"] = now.trouble or hindrance(state.status)  # where it could not say so there
     if as_json:
         output.as_json(told)
         return health(told)
     running = f"running, process {holder.pid}" if holder is not None else "not running"
     output.say(f"dxwatchd is {running}; last pass {told['pass']['ended_at']}")
+    if under_way is not None:
+        output.say(str(under_way))
     output.say(f"models root {told['models_root']}, manifest {told['manifest']}")
     print_folders(told)
     return health(told)

@@ -21,7 +21,8 @@ from typing import Any
 
 from dxwatchd.core.manifest import parse
 from dxwatchd.core.proposals import HEADER
-from dxwatchd.stores.atomic import TEMPORARY_PREFIX, sync_folder, write_atomically, write_new
+from dxwatchd.stores.atomic import TEMPORARY_PREFIX, naming, sync_folder, write_atomically, write_new
+from dxwatchd.stores.reserving import reserve
 
 MAX_SIZE = 64 * 2**20
 """Bytes; ten thousand entries take three million."""
@@ -143,6 +144,10 @@ def _append_to(file: FileIO, path: Path, stamp: Stamp, data: bytes) -> None:
     """One write at the end of the file, if it still is what `stamp` says. Raises Changed, OSError."""
     if Stamp.of(os.fstat(file.fileno())) != stamp or Stamp.of(os.stat(path)) != stamp:
         raise Changed
+    with naming(path):
+        reserve(file.fileno(), len(data))
+    if os.fstat(file.fileno()).st_size != stamp.size:
+        raise Changed
     if os.write(file.fileno(), data) != len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     os.fsync(file.fileno())
@@ -213,6 +218,7 @@ def complete(path: Path, pending: Pending) -> bool:
                 _append_to(file, path, stamp, block[len(rest) :])
                 return True
             if rest.startswith(block):
+                os.fsync(file.fileno())  # it was written, and then came a kill or an error of the disk
                 return True
     return _holds(data.decode(errors="replace"), pending)
 
