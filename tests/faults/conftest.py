@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Place, place, without_digests
+from tests.e2e.conftest import place, without_digests
 from tests.faults.mounting import Mounts
 
 __all__ = ["mounts", "place", "without_digests"]
@@ -16,7 +16,7 @@ __all__ = ["mounts", "place", "without_digests"]
 
 @pytest.fixture
 def mounts() -> Iterator[Mounts]:
-    """What makes mounts, in a folder that pytest never cleans up: nothing mounted may be removed by mistake."""
+    """What makes mounts, in a folder that pytest does not clean up: it would go down into them."""
     folder = Path(tempfile.mkdtemp(prefix="dxwatchd-mounts-"))
     made = Mounts(folder)
     yield made

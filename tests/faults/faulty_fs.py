@@ -273,6 +273,7 @@ def main(source: str, mount: str, address: str) -> None:
         foreground=True,
         fsname="faulty",
         use_ino=True,
+        direct_io=True,
         attr_timeout=0,
         entry_timeout=0,
         negative_timeout=0,

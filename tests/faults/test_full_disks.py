@@ -65,7 +65,7 @@ def complete(place: Place, proposed: set[str], registered: set[str]) -> None:
     assert sorted(entry["path"] for entry in place.entries()) == sorted(proposed)
     assert {line["path"] for line in place.index()} == registered
     assert not list(place.state.rglob(".*")), "leftovers"
-    assert not (place.state / "append.pending").exists()
+    place.until(lambda: not (place.state / "append.pending").exists(), "the end of the append")
 
 
 def said(place: Place) -> str:
