@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+os.environ["FUSE_LIBRARY_NAME"] = "fuse3"  # else it takes the second version where that is there too
 import mfusepy
 
 Result = TypeVar("Result")
@@ -32,7 +33,7 @@ OPERATIONS: Final = (
     *("utimens", "statfs"),
 )
 _libc = ctypes.CDLL(None, use_errno=True)
-_libfuse = ctypes.CDLL("libfuse3.so.3")
+_libfuse = mfusepy._libfuse
 _AT_FDCWD: Final = -100  # fcntl.h
 
 
