@@ -105,6 +105,15 @@ class Mounts:
         made.start()
         return made
 
+    def recording(self, name: str, image: Path) -> FaultyFs:
+        """A disk with the image's content whose writes are recorded in the file `NAME.record`."""
+        point = self.point(name)
+        made = FaultyFs(image, point, self.folder / f"{name}.socket", self.folder / f"{name}.log")
+        made.words = ("recording_disk.py", image, point, made.address, self.folder / f"{name}.record")
+        self._faulty.append(made)
+        made.start()
+        return made
+
     def point(self, name: str) -> Path:
         """A folder to mount on."""
         point = self.folder / name
@@ -127,8 +136,8 @@ class Mounts:
 
     def end(self) -> None:
         """Unmount everything; what is still in use goes as soon as it is not."""
-        for faulty in reversed(self._faulty):
-            faulty.end()
+        for faulty in self._faulty:
+            faulty.release()
         for point in reversed(self._points):
             for words in (["umount", point], ["umount", "-l", point]):
                 with suppress(subprocess.TimeoutExpired):
@@ -138,6 +147,8 @@ class Mounts:
                     if done.returncode == 0 or not os.path.ismount(point):
                         break
         self._points = []
+        for faulty in reversed(self._faulty):
+            faulty.end()
 
 
 def has_fuse() -> bool:
@@ -159,6 +170,7 @@ class FaultyFs:
         self.source = source
         self.point = point
         self.address = address
+        self.words: tuple[object, ...] = ("faulty_fs.py", source, point, address)
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -167,7 +179,7 @@ class FaultyFs:
         has_fuse()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(HERE / "faulty_fs.py"), self.source, self.point, self.address],
+                [sys.executable, str(HERE / str(self.words[0])), *map(str, self.words[1:])],
                 stdout=log,
                 stderr=log,
             )
@@ -191,12 +203,15 @@ class FaultyFs:
                 answer: list[int] = json.loads(stream.readline())
         return answer
 
-    def end(self) -> None:
-        """Release what hangs, unmount, end the process."""
-        if self._process is None:
-            return
+    def release(self) -> None:
+        """Let nothing hang and nothing fail any more."""
         with suppress(OSError, ValueError):
             self.set()
+
+    def end(self) -> None:
+        """Unmount it, and end the process."""
+        if self._process is None:
+            return
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(
                 ["fusermount3", "-u", "-z", str(self.point)], capture_output=True, check=False, timeout=20
