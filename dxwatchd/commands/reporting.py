@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from dxwatchd.commands import output
@@ -18,12 +19,15 @@ from dxwatchd.state import StateDirectory
 from dxwatchd.stores.card_directory import CardDirectory
 from dxwatchd.stores.instance_lock import InstanceLock
 from dxwatchd.stores.manifest_file import Changed, ManifestError, read
-from dxwatchd.stores.now_file import Now, NowFile
+from dxwatchd.stores.now_file import Now, NowFile, UnderWay
 from dxwatchd.stores.pass_requests import PassRequests
 from dxwatchd.troubles import hindrance
 
 WAIT_FOR_DAEMON = 600.0
 """Seconds that `scan` waits for the running daemon's pass."""
+
+OLD_AFTER = 120.0
+"""Seconds, beside three intervals between passes, after which a status is too old to be believed."""
 
 _BAD_STATES = frozenset({"conflict", "drifted", "missing", "unreadable", "invalid"})
 
@@ -90,7 +94,8 @@ def status(settings: Settings, *, as_json: bool) -> int:
         {"since": under_way.since, "place": under_way.place} if under_way is not None else None
     )
     if holder is not None and not told["trouble"]:
-        told["trouble"] = now.trouble or hindrance(state.status)  # where it could not say so there
+        # where it could not say so there
+        told["trouble"] = now.trouble or hindrance(state.status) or _stale(settings, told, under_way)
     if as_json:
         output.as_json(told)
         return health(told)
@@ -101,6 +106,18 @@ def status(settings: Settings, *, as_json: bool) -> int:
     output.say(f"models root {told['models_root']}, manifest {told['manifest']}")
     print_folders(told)
     return health(told)
+
+
+def _stale(settings: Settings, told: Mapping[str, Any], under_way: UnderWay | None) -> str:
+    """A word on a status that should have been written anew long ago."""
+    try:
+        ended = datetime.fromisoformat(told["pass"]["ended_at"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+    age = (datetime.now(UTC) - ended).total_seconds()
+    if under_way is not None or age < OLD_AFTER + 3 * settings.rescan_interval:
+        return ""
+    return f"status.json is {age / 60:.0f} minutes old though dxwatchd runs; its log says why"
 
 
 def print_folders(told: Mapping[str, Any]) -> None:
