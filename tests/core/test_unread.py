@@ -1,4 +1,4 @@
-"""What cannot be read is not what is missing: an error anywhere in a model keeps its card and proposes nothing."""
+"""What cannot be read is not missing: an error anywhere in a model keeps its card and proposes nothing."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dxwatchd.core.plan import Observation, Options, Plan
 from dxwatchd.core.reasons import State
 from dxwatchd.core.rest import Periods
 from dxwatchd.core.snapshot import SeenFolder, Snapshot, Trouble, is_below
+from dxwatchd.core.unread import Unread, with_unread
 from tests.core.making import (
     adapter,
     config,
@@ -103,3 +104,14 @@ def test_an_error_anywhere_keeps_the_card_and_proposes_no_part(
         count += 1
     assert count >= 4
     tried(count)
+
+
+def test_a_card_that_could_not_be_made_says_which_file_it_waits_for() -> None:
+    """In the state of its folder, beside what is said of it anyway; others stay as they are."""
+    plan = _plan(snapshot({"org": {"m": llama(), "other": llama("other")}}))
+    told = with_unread(plan, [Unread("org/m", "org/m/model.safetensors")])
+    states = {folder.path: folder for folder in told.folders}
+    assert states["org/m"].state is State.UNREADABLE
+    assert states["org/m"].reasons[-1].file == "model.safetensors"
+    assert states["org/other"] in plan.folders
+    assert with_unread(plan, []) is plan

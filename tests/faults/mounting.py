@@ -139,7 +139,7 @@ class Mounts:
         for faulty in self._faulty:
             faulty.release()
         for point in reversed(self._points):
-            for words in (["umount", point], ["umount", "-l", point]):
+            for words in (["umount", str(point)], ["umount", "-l", str(point)]):
                 with suppress(subprocess.TimeoutExpired):
                     done = subprocess.run(
                         words, capture_output=True, check=False, timeout=20, env={"PATH": _PATH}

@@ -134,6 +134,7 @@ def test_no_card_is_made_from_half_a_model(place: Place, models: FaultyFs, what:
     assert good is not None
     assert good["parameters"]["total"]
     tiny_model(models.source / "late", 3)
+    text = ""
     if what == "card":
         place.proposed("late")
         text = place.manifest.read_text()

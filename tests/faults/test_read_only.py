@@ -174,7 +174,7 @@ def test_no_call_of_the_daemon_writes_below_the_models_root(
     place.models.rmdir()
     place.models = varied
     trace = place.folder / "trace"
-    words = [program("strace"), "-f", "-qq", "-y", "-s", "4096", "-o", trace]
+    words = [program("strace"), "-f", "-qq", "-y", "-s", "4096", "-o", str(trace)]
     quiet = "trace=!read,close,lseek,fstat,mmap,poll,epoll_wait,fcntl"
     with place.log.open("ab") as log:
         place.process = subprocess.Popen(
