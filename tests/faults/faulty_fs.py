@@ -1,6 +1,6 @@
 """A file system that passes everything on to a folder, and misbehaves where it is told to.
 
-    python faulty_fs.py SOURCE MOUNT SOCKET
+    python -m tests.faults.faulty_fs SOURCE MOUNT SOCKET
 
 Rules come over the socket, as one JSON list of `Rule` fields that replaces the ones before; the answer is a
 list with how often each of the rules before applied. An operation is checked against the rules in order, and

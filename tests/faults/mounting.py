@@ -18,9 +18,9 @@ from typing import Any, Final, NoReturn
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.e2e.conftest import PATIENCE
 
-HERE: Final = Path(__file__).parent
 _PATH: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
@@ -109,7 +109,13 @@ class Mounts:
         """A disk with the image's content whose writes are recorded in the file `NAME.record`."""
         point = self.point(name)
         made = FaultyFs(image, point, self.folder / f"{name}.socket", self.folder / f"{name}.log")
-        made.words = ("recording_disk.py", image, point, made.address, self.folder / f"{name}.record")
+        made.words = (
+            "tests.faults.recording_disk",
+            image,
+            point,
+            made.address,
+            self.folder / f"{name}.record",
+        )
         self._faulty.append(made)
         made.start()
         return made
@@ -170,7 +176,7 @@ class FaultyFs:
         self.source = source
         self.point = point
         self.address = address
-        self.words: tuple[object, ...] = ("faulty_fs.py", source, point, address)
+        self.words: tuple[object, ...] = ("tests.faults.faulty_fs", source, point, address)
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -179,7 +185,8 @@ class FaultyFs:
         has_fuse()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(HERE / str(self.words[0])), *map(str, self.words[1:])],
+                [sys.executable, "-m", *map(str, self.words)],
+                cwd=REPOSITORY,
                 stdout=log,
                 stderr=log,
             )

@@ -1,6 +1,6 @@
 """A disk that remembers every write and every flush, so that a power cut can be tried at each of them.
 
-    python recording_disk.py IMAGE MOUNT SOCKET RECORD
+    python -m tests.faults.recording_disk IMAGE MOUNT SOCKET RECORD
 
 Shows the image as the one file `disk`, for a loop device. RECORD gets what is written to it: for each write a
 line `{"at": OFFSET, "size": BYTES}` followed by these bytes, for each flush a line `{"flush": true}`. A line
@@ -22,8 +22,7 @@ import errno
 
 import mfusepy
 
-sys.path.insert(0, os.path.dirname(__file__))
-from faulty_fs import listen  # run as a program beside this one
+from tests.faults.faulty_fs import listen
 
 
 class Recording(mfusepy.Operations):  # type: ignore[misc]  # the package has no types

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.xdist_group("mounts"), pytest.mark.slow]
 
 SIZE: Final = 8 * 2**20  # bytes of the disk
 MODELS: Final = 4
-CUTS: Final = {"data=ordered": 120, "data=writeback": 80, "nobarrier": 40}
+CUTS: Final = {"data=ordered": 60, "data=writeback": 40, "nobarrier": 20}
 """Mount options, and how many cuts are tried with them."""
 
 
