@@ -19,8 +19,9 @@ from dxwatchd.card.sources import (
     wanted_texts,
 )
 from dxwatchd.core.facts import Fault
-from dxwatchd.core.filenames import README
+from dxwatchd.core.filenames import README, is_documentation
 from dxwatchd.core.model import Kind, ModelFolder, WeightFormat, WeightSet
+from dxwatchd.core.snapshot import basename
 from dxwatchd.core.text import printable
 from dxwatchd.log import Key
 from dxwatchd.readers.errors import ReaderError
@@ -30,6 +31,7 @@ from dxwatchd.readers.gguf import read_header as read_gguf
 from dxwatchd.readers.json_document import read_json
 from dxwatchd.readers.opening import open_inside
 from dxwatchd.readers.pickle_files import read_folder
+from dxwatchd.readers.probe import is_probed
 from dxwatchd.readers.reading import bytes_left, read_up_to
 from dxwatchd.readers.safetensors import Tensor
 from dxwatchd.readers.safetensors import read_header as read_safetensors
@@ -47,6 +49,14 @@ MAX_TENSORS = 1_000_000
 """Of all weight files that are counted; the largest open models have 200,000."""
 
 
+class Unreadable(Exception):  # noqa: N818 - a state of affairs: the card is made when it is over
+    """A file that was readable when its folder was judged is not any more. place: its path below the root."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self.place = place
+
+
 def make_card(root: Path, model: ModelFolder, identity: Identity) -> Card:
     """Read the folder and make its card.
 
@@ -59,9 +69,16 @@ def try_card(root: Path, model: ModelFolder, identity: Identity) -> Card | None:
     """The card, or None where making it fails for a reason that nobody foresaw.
 
     One folder with content that nobody thought of must not stop all others; the log has the whole error.
+    Raises Unreadable: a card from half of a model would stay.
     """
     try:
-        return make_card(root, model, identity)
+        reading = _Reading(root, model)
+        inputs = _inputs(reading)
+        if reading.refused:
+            raise Unreadable(f"{model.path}/{reading.refused[0]}")
+        return build_card(inputs, identity)
+    except Unreadable:
+        raise
     except Exception:
         log.exception("no card can be made of this folder", **{Key.PATH: printable(model.path)})
         return None
@@ -69,7 +86,11 @@ def try_card(root: Path, model: ModelFolder, identity: Identity) -> Card | None:
 
 def read_inputs(root: Path, model: ModelFolder) -> CardInputs:
     """Everything that a card is made from, read from the folder below `root`."""
-    reading = _Reading(root, model)
+    return _inputs(_Reading(root, model))
+
+
+def _inputs(reading: _Reading) -> CardInputs:
+    model = reading.model
     documents = {}
     for name in wanted_documents(model):
         document = reading.document(name)
@@ -99,11 +120,15 @@ def read_inputs(root: Path, model: ModelFolder) -> CardInputs:
 
 @dataclass(slots=True)
 class _Reading:
-    """Reads one folder's files; notes as warnings what could not be read."""
+    """Reads one folder's files; notes as warnings what could not be read.
+
+    refused: names of files that the operating system did not give though it must have when they were judged.
+    """
 
     root: Path
     model: ModelFolder
     warnings: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     tensors: dict[str, tuple[TensorInfo, ...]] = field(default_factory=dict)
     gguf_metadata: GgufMetadata = field(default_factory=dict)
     gguf_arrays: dict[str, int] = field(default_factory=dict)
@@ -115,6 +140,12 @@ class _Reading:
     def open(self, name: str) -> BinaryIO:
         return open_inside(self.root, f"{self.model.path}/{name}")
 
+    def note(self, name: str, error: ReaderError | OSError, told: str) -> None:
+        self.warnings.append(f"{name}: {told}")
+        passing = isinstance(error, OSError) or error.fault in (Fault.UNREADABLE, Fault.CHANGED)
+        if passing and is_probed(f"{self.model.path}/{name}") and not is_documentation(basename(name)):
+            self.refused.append(name)
+
     def document(self, name: str) -> object:
         try:
             with self.open(name) as stream:
@@ -123,7 +154,7 @@ class _Reading:
                     raise ReaderError(Fault.TOO_LARGE, _TOO_MANY.format(MAX_DOCUMENTS))
                 document = read_json(stream)
         except ReaderError as error:
-            self.warnings.append(f"{name}: {error.message}")
+            self.note(name, error, error.message)
             return None
         self.documents_left -= size
         self.warnings.extend(f"{name}: {warning}" for warning in document.warnings)
@@ -135,7 +166,7 @@ class _Reading:
                 size = bytes_left(stream)
                 data = read_up_to(stream, min(size, MAX_TEXT))
         except ReaderError as error:
-            self.warnings.append(f"{name}: {error}")
+            self.note(name, error, str(error))
             return None
         if size > MAX_TEXT:
             self.warnings.append(f"{name}: larger than {MAX_TEXT:,} bytes, not read")
@@ -182,7 +213,7 @@ class _Reading:
                     self.headers_left -= table.header_length
                 self.tensors_left -= len(self.tensors.get(name, ()))
         except (ReaderError, OSError) as error:
-            self.warnings.append(f"{name}: {error}")
+            self.note(name, error, str(error))
             return False
         fits = min(self.tensors_left, self.headers_left) >= 0
         if not fits:

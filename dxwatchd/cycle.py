@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,10 +10,12 @@ from typing import Any
 import structlog
 
 from dxwatchd.core.decision import decide
+from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.plan import Observation, Options, Plan
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.rest import Periods, Watched
-from dxwatchd.core.snapshot import Snapshot, is_below
+from dxwatchd.core.snapshot import Snapshot, basename, is_below, parent
+from dxwatchd.core.unread import with_unread
 from dxwatchd.core.withdrawal import CONFIRM
 from dxwatchd.guarding import Guard, acceptance
 from dxwatchd.hints import Hints
@@ -28,18 +29,17 @@ from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.status import SCHEMA, last_sequence, plan_as_data
 from dxwatchd.steadiness import is_steady
-from dxwatchd.stores.atomic import remove_leftovers, write_atomically
+from dxwatchd.stores.atomic import remove_leftovers
 from dxwatchd.stores.card_directory import CardDirectory
 from dxwatchd.stores.facts_db import FactsDb
 from dxwatchd.stores.journal import Journal
+from dxwatchd.stores.status_file import StatusFile
 from dxwatchd.telling import Teller
 from dxwatchd.troubles import Troubles
+from dxwatchd.whereabouts import Whereabouts
 
 RETRY = 1.0
 """Seconds until something that could not be done now is tried again."""
-
-STATUS_EVERY = 30.0
-"""Seconds after which `status.json` is written again though nothing has changed: it shows that we live."""
 
 ROOT_REMEDY = (
     f"mount it or bring it back, or, if it is gone for good, {CONFIRM}; nothing is withdrawn until then"
@@ -71,8 +71,6 @@ class _Memory:
     watched: Mapping[str, Watched] = field(default_factory=dict)
     restless: set[str] = field(default_factory=set)
     moved_in: set[str] = field(default_factory=set)
-    status: str = ""
-    status_at: float = float("-inf")
     passes: int = 0
 
 
@@ -119,7 +117,14 @@ class Cycle:
                 log.warning("file is no card and is ignored", **{Key.PATH: name})
         self.manifest = ManifestView(settings.manifest, str(settings.models_root))
         self.guard = Guard(self.state.guards)
-        self.scanner = Scanner(settings.models_root, settings.ignore, self._facts)
+        always = {
+            "schema": SCHEMA,
+            "models_root": str(settings.models_root),
+            "manifest": str(settings.manifest),
+        }
+        self.status = StatusFile(self.state.status, always)
+        self.at = Whereabouts()
+        self.scanner = Scanner(settings.models_root, settings.ignore, self._facts, self.at)
 
     def close(self) -> None:
         """Close the files, end the threads."""
@@ -166,7 +171,7 @@ class Cycle:
                 made, waiting = self.publisher.publish(
                     plan.cards,
                     plan.withdrawals,
-                    lambda model: is_steady(self.settings.models_root, model, snapshot),
+                    lambda model: self._is_steady(model, snapshot),
                     stop,
                 )
                 events.extend(made)
@@ -178,19 +183,32 @@ class Cycle:
                 events.extend(proposed)
                 waits = waits or postponed
                 self.guard.remember(plan)
+        plan = self._take_up_unread(plan)
         if self._integrity is not None and lost is None:
             self._integrity.after(plan, snapshot, now)
         self.memory.passes += 1
         duration = time.monotonic() - began
-        if always_status:
-            self.memory.status = ""
         with self.troubles.noted():
-            self._write_status(plan, now, duration, extra or {})
+            told = self._told(plan, extra or {})
+            self.status.write(told, self.memory.passes, duration, now, always=always_status)
         self.troubles.end()
         trouble = self.troubles.text
         self.teller.tell(plan, events, trouble)
         due = self._due(plan, view, now, waits=waits or bool(trouble))
         return PassResult(plan, tuple(events), due, duration, trouble, conclusive=view.due is None)
+
+    def _is_steady(self, model: ModelFolder, snapshot: Snapshot) -> bool:
+        self.at.place = model.path
+        return is_steady(self.settings.models_root, model, snapshot)
+
+    def _take_up_unread(self, plan: Plan) -> Plan:
+        """What could not be read for a card is read anew by the next pass, which then knows what to say."""
+        unread = (*self.publisher.unread, *self.proposer.unread)
+        self.publisher.unread, self.proposer.unread = [], []
+        for one in unread:
+            self.scanner.facts.doubt(parent(one.file), basename(one.file))
+            self.memory.restless.add(one.folder)
+        return with_unread(plan, unread)
 
     def _recover(self) -> bool:
         """Finish what was begun. Whether cards may be published: not before the last ones are journalled."""
@@ -259,32 +277,12 @@ class Cycle:
             moments.append(now + RETRY)
         return min(moments, default=None)
 
-    def _write_status(self, plan: Plan, now: float, duration: float, extra: Mapping[str, Any]) -> None:
-        """Write `status.json` where it says something new. Raises OSError."""
-        digests = self._integrity.progress() if self._integrity is not None else None
-        told = {
+    def _told(self, plan: Plan, extra: Mapping[str, Any]) -> dict[str, Any]:
+        """For `status.json`: what this pass saw and concluded."""
+        return {
             **plan_as_data(plan, str(self.settings.manifest)),
-            "digests": digests,
+            "digests": self._integrity.progress() if self._integrity is not None else None,
             "trouble": self.troubles.text,
             "sequence": self.journal.sequence,
             **extra,
         }
-        same = json.dumps(told, sort_keys=True)
-        if same == self.memory.status and now - self.memory.status_at < STATUS_EVERY:
-            return
-        from_here = {
-            "schema": SCHEMA,
-            "models_root": str(self.settings.models_root),
-            "manifest": str(self.settings.manifest),
-            "pass": {
-                "number": self.memory.passes,
-                "ended_at": _timestamp(),
-                "duration_s": round(duration, 3),
-            },
-        }
-        write_atomically(self.state.status, (json.dumps({**from_here, **told}, indent=1) + "\n").encode())
-        self.memory.status, self.memory.status_at = same, now
-
-
-def _timestamp() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -21,14 +21,17 @@ import structlog
 from dxwatchd.cycle import Cycle, PassResult
 from dxwatchd.hints import Hints
 from dxwatchd.leases import ignore_lease_breaks
-from dxwatchd.log import Key, configure
+from dxwatchd.log import Key
+from dxwatchd.overdue import Overdue
+from dxwatchd.reloading import Reloader, reloaded
 from dxwatchd.scan import Stopped
 from dxwatchd.schedule import Finished, Job, Message, Signalled, Times, Woken
 from dxwatchd.sdnotify import Notifier, watchdog_interval
-from dxwatchd.settings import Settings, SettingsError
+from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.status import summary
 from dxwatchd.stores.instance_lock import SCAN, InstanceLock
+from dxwatchd.stores.now_file import NowFile
 from dxwatchd.stores.pass_requests import PassRequests
 from dxwatchd.watchkeeping import Watchkeeper
 
@@ -58,7 +61,7 @@ class Daemon:
     ) -> None:
         self.settings = settings
         self.state = StateDirectory(settings.state_dir)
-        self._reload = reload
+        self._reloader = Reloader(reload, lambda: self._inbox.put(Signalled(signal.SIGHUP)))
         self._notifier = Notifier(environ)
         self._ping_every = watchdog_interval(environ)
         # SimpleQueue.put is reentrant: a signal handler may call it whatever the main thread is at
@@ -66,6 +69,8 @@ class Daemon:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._lock = InstanceLock(self.state.lock)
+        self._now = NowFile(self.state.now)
+        self._overdue = Overdue(self._now, self._notifier.status)
         self._requests = PassRequests(self.state.requests)
         self._keeper = self._new_keeper(settings)
         self._cycle: Cycle | None = None
@@ -91,7 +96,7 @@ class Daemon:
             clean = self._stop()
         if not clean:
             # a thread hangs in the kernel: nothing is half written, and nobody could wait for it
-            log.warning("a pass did not end in time; leaving without it")
+            log.warning("what is under way did not end in time; leaving without it")
             os._exit(0)
         return 0
 
@@ -100,6 +105,7 @@ class Daemon:
         self._lock.acquire("dxwatchd run", after=SCAN)
         try:
             self._requests.prepare()
+            self._now.prepare()
             self._cycle = Cycle(self.settings, digested=self._digested)
             ignore_lease_breaks()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -108,6 +114,7 @@ class Daemon:
             self._lock.release()
             raise
         self._worker.start()
+        self._overdue.start()
         log.info(
             "watching",
             **{
@@ -189,30 +196,8 @@ class Daemon:
         return base * random.uniform(0.75, 1.25)  # noqa: S311 - spreading, not secrecy
 
     def _reloaded(self) -> Settings | None:
-        """The settings as they are now; None, and the old ones stay, where they cannot be used."""
-        self._notifier.reloading(time.monotonic_ns() // 1000)
-        try:
-            settings = self._reload()
-        except SettingsError as error:
-            for problem in error.problems:
-                log.error("settings cannot be used; the old ones stay", **{Key.REASON: str(problem)})
-            self._notifier.ready("Settings cannot be used; the old ones stay")
-            return None
-        if settings.state_dir != self.settings.state_dir:
-            log.error(
-                "state_dir cannot change while running; the old settings stay",
-                **{Key.REMEDY: "restart the daemon", Key.STATE_DIR: str(settings.state_dir)},
-            )
-            self._notifier.ready("state_dir cannot change while running")
-            return None
-        for name in type(settings).model_fields:
-            old, new = getattr(self.settings, name), getattr(settings, name)
-            if old != new:
-                log.info("setting changed", **{Key.SETTING: name, Key.VALUE: str(new), Key.WAS: str(old)})
-        configure(settings.log_format, settings.log_level)
-        log.info("settings reloaded")
-        self.settings = settings
-        self._notifier.ready(f"Watching {settings.models_root}")
+        settings = reloaded(self._reloader, self.settings, self._notifier)
+        self.settings = settings or self.settings
         return settings
 
     def _work(self) -> None:
@@ -225,13 +210,19 @@ class Daemon:
             except Exception as error:  # noqa: BLE001 - a pass that fails must not end the daemon
                 finished = Finished(None, error)
             self._inbox.put(finished)
+        self._keeper.stop()
+        if self._cycle is not None:
+            self._cycle.close()
 
     def _pass(self, job: Job) -> PassResult:
         cycle = self._cycle
         if cycle is None or job.settings is not None:
             cycle = self._take_over(job.settings or self.settings)
+        with self._overdue.watching(cycle.settings.models_root, cycle.at):
+            return self._passed(cycle, job.hints)
+
+    def _passed(self, cycle: Cycle, hints: Hints) -> PassResult:
         requests = self._requests.waiting()
-        hints = job.hints
         if self._keeper.tend(cycle.scanner.folders):
             hints.everything = True
         more = self._keeper.box.take()
@@ -256,6 +247,7 @@ class Daemon:
             },
             always_status=bool(requests),
         )
+        self._now.trouble(result.trouble)
         if result.conclusive:
             self._requests.answer(requests)
         return result
@@ -275,12 +267,9 @@ class Daemon:
         self._notifier.stopping()
         self._stopping.set()
         self._jobs.put(None)
-        self._worker.join(timeout=STOP_WITHIN)
+        self._worker.join(timeout=STOP_WITHIN)  # it also ends the watch and closes all files
         clean = not self._worker.is_alive()
-        if clean:
-            self._keeper.stop()
-            if self._cycle is not None:
-                self._cycle.close()
+        self._overdue.stop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             with contextlib.suppress(ValueError):
                 signal.signal(number, signal.SIG_DFL)

@@ -131,8 +131,8 @@ class Digester:
                         git_blob.update(buffer[:length])
                     if not self._advance(wanted, length):
                         return None
-                if stat_of(os.fstat(stream.fileno())) != wanted.stat:
-                    return None
+                if stat_of(os.fstat(stream.fileno())) != wanted.stat or self._read != wanted.stat.size:
+                    return None  # a share that went away may end a file too early and say nothing
         except (ReaderError, OSError) as error:
             log.debug(
                 "digest cannot be computed",

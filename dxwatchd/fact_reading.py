@@ -11,6 +11,7 @@ from typing import Protocol
 from dxwatchd.core.facts import Facts, Fault, Unusable
 from dxwatchd.core.snapshot import SeenFile, SeenFolder, Stat, join
 from dxwatchd.readers.probe import is_probed, probe
+from dxwatchd.whereabouts import Whereabouts
 
 RACY_NS = 1_000_000_000
 """A file stamped within this many nanoseconds of being read may change again without another stamp."""
@@ -38,8 +39,9 @@ class Cache(Protocol):
 class FactReader:
     """The facts of files below one models root. files_read: how many were really read."""
 
-    def __init__(self, root: Path, cache: Cache | None) -> None:
+    def __init__(self, root: Path, cache: Cache | None, at: Whereabouts | None = None) -> None:
         self.root = root
+        self._at = at or Whereabouts()
         self.files_read = 0
         self._cache = cache
         self._racy: dict[str, set[str]] = {}
@@ -72,6 +74,10 @@ class FactReader:
             self._remembered += 1
         return files
 
+    def doubt(self, path: str, name: str) -> None:
+        """What is known of this file may not be so any more: it is read again at the next look."""
+        self._racy.setdefault(path, set()).add(name)
+
     def forget(self, path: str) -> None:
         """A folder is there no more."""
         self._racy.pop(path, None)
@@ -91,7 +97,8 @@ class FactReader:
     def _probed(self, path: str, file: SeenFile, stat: Stat) -> SeenFile:
         # every write stamps the ctime, and nobody can set it
         young = stat.ctime_ns > time.time_ns() - RACY_NS
-        told = probe(self.root, join(path, file.name), stat)
+        self._at.place = join(path, file.name)
+        told = probe(self.root, self._at.place, stat)
         racy = self._racy.setdefault(path, set())
         racy.discard(file.name)
         if young or told.written:

@@ -20,6 +20,9 @@ from dxwatchd.stores.digests_db import DigestsDb
 TELL_EVERY = 60.0
 """Seconds between two words on the progress."""
 
+AGAIN_AFTER = 60.0
+"""Seconds after which a file that could not be read to its end is tried again."""
+
 MANY_STALE = 10_000
 """Files that are there no more whose digests are kept, in case that they come back."""
 
@@ -36,7 +39,8 @@ class Integrity:
         """Begin. path: where digests are kept; idle: called from a thread when all are computed."""
         self._db = DigestsDb(path)
         self._known: dict[tuple[str, Stat], Digests] = self._db.all()
-        self._refused: set[tuple[str, Stat]] = set()
+        self._refused: dict[tuple[str, Stat], float] = {}
+        self._now = float("-inf")
         self._told: dict[str, Check] = {}
         self._told_at = float("-inf")
         self._forget_at = MANY_STALE
@@ -60,6 +64,7 @@ class Integrity:
 
         now: monotonic seconds.
         """
+        self._now = now
         first: list[Wanted] = []
         then: list[Wanted] = []
         for folder in plan.folders:
@@ -68,7 +73,7 @@ class Integrity:
             self._tell(folder)
             wanted = (file.wanted for file in folder.checked if file.wanted is not None)
             (first if folder.state is State.REGISTERED else then).extend(
-                one for one in wanted if (one.place, one.stat) not in self._refused
+                one for one in wanted if self._refused.get((one.place, one.stat), now) <= now
             )
         there = {folder.path for folder in plan.folders}
         self._told = {path: check for path, check in self._told.items() if path in there}
@@ -86,8 +91,9 @@ class Integrity:
         for done in self._digester.take():
             key = (done.wanted.place, done.wanted.stat)
             if done.digests is None:
-                self._refused.add(key)
+                self._refused[key] = self._now + AGAIN_AFTER
                 continue
+            self._refused.pop(key, None)
             self._known[key] = done.digests
             self._db.remember(*key, done.digests)
 
@@ -117,7 +123,7 @@ class Integrity:
     def _forget_stale(self, snapshot: Snapshot) -> None:
         """Looking at every file that is known takes long: only after `MANY_STALE` more have become known."""
         if len(self._refused) > self._refused_at:
-            self._refused = {key for key in self._refused if _is_there(key, snapshot)}
+            self._refused = {key: at for key, at in self._refused.items() if _is_there(key, snapshot)}
             self._refused_at = len(self._refused) + MANY_REFUSED
         if len(self._known) <= self._forget_at:
             return

@@ -15,6 +15,9 @@ from dxwatchd.readers.opening import stat_of
 CACHE_MARK = "CACHEDIR.TAG"
 """A folder with a file of this name is a cache (https://bford.info/cachedir/): nothing in it is looked at."""
 
+TRIES = 3
+"""Looks at a folder in which files come and go."""
+
 
 @dataclass(slots=True)
 class Listed:
@@ -42,35 +45,50 @@ class Lister:
         self._ignore = ignore
 
     def list(self, absolute: str) -> Listed | None:
-        """The folder at `absolute`, a path without links; None where no folder is there any more."""
+        """The folder at `absolute`, a path without links; None where no folder is there any more.
+
+        What goes while it is listed is looked for again: a name that stays in the listing and cannot be
+        looked at is a file that cannot be read, and none that is missing.
+        """
+        listed, gone = self._list(absolute)
+        tries = 1
+        while listed is not None and gone and tries < TRIES:
+            listed, gone = self._list(absolute)
+            tries += 1
+        if listed is not None:
+            listed.files.extend(SeenFile(name, None, trouble=Trouble.UNREADABLE) for name in gone)
+        return listed
+
+    def _list(self, absolute: str) -> tuple[Listed | None, tuple[str, ...]]:
+        """The folder, and the names of what was gone between listing and look."""
         try:
             status = os.lstat(absolute)
             if not stat_module.S_ISDIR(status.st_mode):
-                return None
+                return None, ()
             with os.scandir(absolute) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            return None, ()
         except OSError:
-            return Listed(_stat_or_nothing(absolute), Trouble.UNREADABLE)
+            return Listed(_stat_or_nothing(absolute), Trouble.UNREADABLE), ()
         listed = Listed(stat_of(status))
         only = _only_folder(absolute[len(self._real) :])
         if only is not None:
             listed.folders.extend(
                 entry.name for entry in found if entry.name == only and entry.is_dir(follow_symlinks=False)
             )
-            return listed
+            return listed, ()
         if absolute != self._real and any(entry.name == CACHE_MARK for entry in found):
-            return listed
-        for entry in found:
-            if not self._is_ignored(entry.name):
-                self._take(entry, listed)
-        return listed
+            return listed, ()
+        looked_at = [entry for entry in found if not self._is_ignored(entry.name)]
+        gone = tuple(entry.name for entry in looked_at if self._take(entry, listed))
+        return listed, gone
 
     def _is_ignored(self, name: str) -> bool:
         return any(fnmatch.fnmatchcase(name, rule) for rule in self._ignore)
 
-    def _take(self, entry: os.DirEntry[str], listed: Listed) -> None:
+    def _take(self, entry: os.DirEntry[str], listed: Listed) -> bool:
+        """Note one entry. Whether it was gone."""
         name = entry.name
         try:
             if entry.is_symlink():
@@ -81,9 +99,10 @@ class Lister:
             elif not is_ignored_file(name):
                 listed.files.append(_file(name, entry.stat(follow_symlinks=False)))
         except FileNotFoundError:
-            return  # gone between listing and look
+            return True
         except OSError:
             listed.files.append(SeenFile(name, None, trouble=Trouble.UNREADABLE))
+        return False
 
     def _take_link(self, entry: os.DirEntry[str], listed: Listed) -> None:
         name = entry.name

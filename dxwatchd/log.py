@@ -38,6 +38,7 @@ class Key(StrEnum):
     MODEL_NAME = "model_name"  #         the name that people see
     STATE = "state"  #                   the state of a folder, as `dxwatchd status` names it
     WAS = "was"  #                       the state it had before
+    SINCE = "since"  #                   when it began, UTC, ISO 8601
     REASON = "reason"  #                 why it is so
     REMEDY = "remedy"  #                 what a person can do about it
     ERROR = "error"  #                   what the system or a library said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from dataclasses import dataclass, replace
@@ -76,7 +77,7 @@ class ManifestView:
         except ManifestError as error:
             return self._troubled(Problem(error.message, error.remedy))
         except OSError as error:
-            return self._troubled(Problem(f"it cannot be made: {error.strerror}", "make its folder writable"))
+            return self._troubled(Problem(f"it cannot be made: {error.strerror}", _remedy(error)))
         self._gone_at = None
         return self._judged(got, now, has_cards=has_cards)
 
@@ -146,6 +147,12 @@ def _why(parsed: Manifest) -> Problem:
     first, more = parsed.problems[0], len(parsed.problems) - 1
     others = f"; `dxwatchd check` shows {count(more, 'problem')} more" if more else ""
     return replace(first, remedy=f"{first.remedy}; until then the last good manifest stays in force{others}")
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on its file system: it is made then"
+    return "make its folder writable"
 
 
 def _loses(before: Manifest, after: Manifest) -> bool:

@@ -13,10 +13,11 @@ import structlog
 
 from dxwatchd.card.sources import Identity
 from dxwatchd.card.summary import summary
-from dxwatchd.cardmaking import try_card
+from dxwatchd.cardmaking import Unreadable, try_card
 from dxwatchd.core.plan import NewProposal
 from dxwatchd.core.proposals import Proposal, render
 from dxwatchd.core.snapshot import Snapshot
+from dxwatchd.core.unread import Unread
 from dxwatchd.manifest_view import View
 from dxwatchd.publishing import timestamp
 from dxwatchd.steadiness import is_steady
@@ -43,6 +44,8 @@ class Proposer:
         self.pending = PendingFile(pending)
         self.journal = journal
         self._refused = 0
+        self.unread: list[Unread] = []
+        """As that of `Publisher`."""
 
     def propose(
         self, proposals: tuple[NewProposal, ...], view: View, snapshot: Snapshot
@@ -56,7 +59,7 @@ class Proposer:
         blocks = [(new, self._block(new)) for new in steady]
         made = [(new, block) for new, block in blocks if block is not None]
         if not made or view.read is None:
-            return [], len(steady) < len(proposals)
+            return [], len(made) < len(proposals)
         if self.pending.read() is not None:
             return [], True  # what became of an earlier one is not known yet
         events = [_event(new) for new, _ in made]
@@ -77,7 +80,7 @@ class Proposer:
             return [], True  # the next pass looks up what became of it
         self._journal(events)
         self.pending.done()
-        return events, len(steady) < len(proposals)
+        return events, len(made) < len(proposals)
 
     def _count_refusal(self) -> None:
         self._refused += 1
@@ -119,7 +122,11 @@ class Proposer:
             entry_path=new.model.path,
             fingerprint=new.fingerprint,
         )
-        card = try_card(self.root, new.model, identity)
+        try:
+            card = try_card(self.root, new.model, identity)
+        except Unreadable as error:
+            self.unread.append(Unread(new.model.path, error.place))
+            return None
         if card is None:
             return None
         return Proposal(

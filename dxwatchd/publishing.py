@@ -13,12 +13,13 @@ from dxwatchd.card.build import with_identity
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import dump, parse
 from dxwatchd.card.sources import Identity
-from dxwatchd.cardmaking import try_card
+from dxwatchd.cardmaking import Unreadable, try_card
 from dxwatchd.core.lineage import Registry, resolved
 from dxwatchd.core.model import Kind, ModelFolder
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import MANIFEST, Base, CardRecord, Change
 from dxwatchd.core.revisions import CardChange
+from dxwatchd.core.unread import Unread
 from dxwatchd.stores.card_directory import CardDirectory
 from dxwatchd.stores.card_index import Tombstone
 from dxwatchd.stores.journal import Journal, is_removal
@@ -44,6 +45,8 @@ class Publisher:
         self.root = root
         self.cards = cards
         self.journal = journal
+        self.unread: list[Unread] = []
+        """Folders whose cards wait because a file could not be read; whoever takes them up empties it."""
 
     def recover(self) -> int:
         """Finish what a killed process began: journal and index of cards that were written. How many.
@@ -110,6 +113,10 @@ class Publisher:
             try:
                 made = self._made(change, is_clean, registry)
             except _NotSteady:
+                waiting.append(change)
+                continue
+            except Unreadable as error:
+                self.unread.append(Unread(change.record.path, error.place))
                 waiting.append(change)
                 continue
             if made is None:

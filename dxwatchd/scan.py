@@ -17,6 +17,7 @@ from dxwatchd.fact_reading import Cache, FactReader
 from dxwatchd.listing import Listed, Lister
 from dxwatchd.mounts import Mount, mount_of, read_mounts
 from dxwatchd.readers.opening import stat_of
+from dxwatchd.whereabouts import Whereabouts
 
 MAX_DEPTH = 40
 """Levels below the root; a hostile tree must not make us recurse without end."""
@@ -56,15 +57,18 @@ class _Walk:
 
 class Scanner:
     """Looks at one models root, again and again. folders: what is known of it, by path; identity: which
-    folder it was at the last look.
+    folder it was at the last look; at: where it is.
     """
 
-    def __init__(self, root: Path, ignore: tuple[str, ...], cache: Cache | None) -> None:
+    def __init__(
+        self, root: Path, ignore: tuple[str, ...], cache: Cache | None, at: Whereabouts | None = None
+    ) -> None:
+        self.at = at or Whereabouts()
         self.root = root
         self.ignore = ignore
         self.folders: dict[str, SeenFolder] = {}
         self.identity = RootIdentity()
-        self.facts = FactReader(root, cache)
+        self.facts = FactReader(root, cache, self.at)
         self._has_folder_links = False
         self._with_file_links: set[str] = set()
         self._remote: dict[int, bool] = {}
@@ -113,6 +117,7 @@ class Scanner:
 
     def _begin(self, stop: Stop) -> _Root:
         self._stop = stop
+        self.at.place = ""
         self._mounts = read_mounts()
         self._remote = {}  # a device's number is given to another file system once the first is unmounted
         root = self._root()
@@ -243,6 +248,7 @@ class Scanner:
         """One folder's listing; None where it is gone."""
         if self._stop():
             raise Stopped
+        self.at.place = path
         listed = self._lister.list(absolute)
         if listed is None:
             return None

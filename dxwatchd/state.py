@@ -28,6 +28,11 @@ class StateDirectory:
         return self.root / "status.json"
 
     @property
+    def now(self) -> Path:
+        """What the daemon is at, where the status cannot say it."""
+        return self.root / "now.json"
+
+    @property
     def facts(self) -> Path:
         """The cache of what was read."""
         return self.root / "facts.db"

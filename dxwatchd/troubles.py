@@ -9,7 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dxwatchd.core.text import printable
-from dxwatchd.mounts import mount_of, read_mounts
+from dxwatchd.mounts import MOUNTINFO, mount_of, read_mounts
+
+GOES_ON = "; dxwatchd goes on by itself then"
+"""What the daemon promises of a full disk."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REMEDIES = {
@@ -56,12 +59,43 @@ class Troubles:
             self._last = ((), "")
 
 
+def hindrance(path: Path) -> str:
+    """Why the file at `path` could not be written anew now, by a look at its file system; "" for all well.
+
+    For those who did not try: what could not be written says nothing of it.
+    """
+    try:
+        room = os.statvfs(path.parent)
+        needed = path.stat().st_size if path.exists() else 0
+    except OSError:
+        return ""
+    if room.f_flag & os.ST_RDONLY or _has_failed(path):
+        return describe(OSError(errno.EROFS, os.strerror(errno.EROFS), str(path)), path.parent)
+    full = room.f_blocks and room.f_bavail * room.f_frsize <= needed
+    if full or (room.f_files and not room.f_favail):
+        return describe(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)), path.parent)
+    return ""
+
+
+def _has_failed(path: Path) -> bool:
+    """Whether the file system takes no more writes after an error, which statvfs(2) does not tell."""
+    mount = mount_of(os.path.realpath(path.parent), read_mounts())
+    if mount is None:
+        return False
+    with suppress(OSError):
+        for line in MOUNTINFO.read_text(errors="surrogateescape").split("\n"):
+            if line.startswith(f"{mount.identity} "):
+                options = line.rpartition(" - ")[2].rpartition(" ")[2].split(",")
+                return bool({"ro", "emergency_ro", "shutdown"} & set(options))
+    return False
+
+
 def describe(error: OSError, state_dir: Path) -> str:
     """One sentence: which file, why, how much room there is, and the remedy."""
     path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else state_dir
     shown = printable(str(path), 300)
     if error.errno in _FULL:
-        return f"{shown} cannot be written: {_room(path, error)}; dxwatchd goes on by itself then"
+        return f"{shown} cannot be written: {_room(path, error)}{GOES_ON}"
     remedy = _REMEDIES.get(error.errno or 0, "")
     return f"{shown}: {error.strerror or error}" + (f"; {remedy}" if remedy else "")
 

@@ -18,13 +18,12 @@ from typing import Any, Final
 
 import pytest
 
-from dxwatchd import cycle as cycle_module
 from dxwatchd import list_cards, load_card, manifest_view
 from dxwatchd.consumer import StateDirectoryNotFound
 from dxwatchd.cycle import Cycle
 from dxwatchd.hints import Hints
 from dxwatchd.settings import Settings
-from dxwatchd.stores import card_directory, journal
+from dxwatchd.stores import card_directory, journal, status_file
 from dxwatchd.stores.atomic import write_atomically
 from dxwatchd.stores.card_directory import digest_of
 from tests.e2e.test_names import tiny_model
@@ -219,7 +218,7 @@ class Scenario:
         """Kill or fail at the calls of these numbers while the block runs."""
         meddler = Meddler(at, error, between)
         with pytest.MonkeyPatch.context() as patch:
-            for module in (card_directory, cycle_module):
+            for module in (card_directory, status_file):
                 patch.setattr(module, "write_atomically", self.reader.writing)
             for name in CALLS:
                 patch.setattr(os, name, meddler.wrap(name))

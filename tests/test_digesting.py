@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from dxwatchd import digesting
 from dxwatchd.core.provenance import Digests, Wanted
 from dxwatchd.digesting import Digester, Done
-from dxwatchd.readers.opening import stat_of
+from dxwatchd.readers.opening import open_inside, stat_of
 
 PATIENCE = 30.0
 
@@ -171,3 +172,32 @@ def test_it_gives_way_to_all_others(made: Made) -> None:
     made.digester.want([made.put("a", b"x")])
     assert going.wait(PATIENCE)
     assert seen == [(19, "idle")]
+
+
+def test_a_file_that_ends_too_early_has_no_digest(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share that went away may give less than the file has, without an error."""
+    wanted = made.put("a", b"x" * 100)
+    real = open_inside
+
+    class Short:
+        """Ends after ten bytes."""
+
+        def __init__(self, stream: BinaryIO) -> None:
+            self._left, self._stream = 10, stream
+            self.raw = self
+
+        def readinto(self, buffer: memoryview) -> int:
+            length, self._left = self._left, 0
+            return length
+
+        def fileno(self) -> int:
+            return self._stream.fileno()
+
+        def __enter__(self) -> Short:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            self._stream.close()
+
+    monkeypatch.setattr(digesting, "open_inside", lambda *arguments: Short(real(*arguments)))
+    assert made.done(wanted) == [Done(wanted, None)]

@@ -118,3 +118,19 @@ def test_digests_of_what_is_gone_are_kept_until_there_are_many(
     assert made.idle.wait(PATIENCE)
     made.after(g=State.REGISTERED)
     assert {place.partition("/")[0] for place in made.places()} == {"d", "e", "f", "g"}
+
+
+def test_a_file_that_could_not_be_read_is_tried_again_later(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at once, which would read a bad disk without end, and not never: after a while."""
+    made.put("a")
+    monkeypatch.setattr(Digester, "_digests", lambda _digester, _wanted: None)
+    made.after(a=State.REGISTERED)
+    assert made.idle.wait(PATIENCE)
+    made.after(a=State.REGISTERED)
+    made.after(a=State.REGISTERED)
+    assert [bool(places) for places in made.wanted] == [True, False, False]
+    made.integrity._refused = dict.fromkeys(made.integrity._refused, -1.0)
+    made.after(a=State.REGISTERED)
+    assert made.wanted[-1] == made.wanted[0]

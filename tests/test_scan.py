@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from dxwatchd import listing
 from dxwatchd.core.document_facts import Config
 from dxwatchd.core.facts import Safetensors
-from dxwatchd.core.snapshot import Snapshot, Trouble
+from dxwatchd.core.snapshot import SeenFile, Snapshot, Trouble
 from dxwatchd.scan import RootLost, Scanner, Stopped, identity_of
 from dxwatchd.stores.facts_db import FactsDb
 from tests.e2e.test_names import tiny_model
@@ -298,3 +299,27 @@ def test_what_may_not_be_read_is_told_and_stops_nothing(root: Path) -> None:
     if "Permission denied" in said.stderr and "ModuleNotFoundError" not in said.stderr and not said.stdout:
         pytest.skip("another user cannot reach this test's folder or the interpreter")
     assert said.stdout.split() == ["unreadable", "unreadable", "False"], said.stderr
+
+
+def test_what_goes_while_it_is_listed_is_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is gone is gone; one that stays in the listing and cannot be looked at cannot be read."""
+    (tmp_path / "m").mkdir()
+    for name in ("gone.json", "ghost.json", "there.json"):
+        (tmp_path / "m" / name).write_text("{}")
+    real = listing._file
+
+    def looked_at(name: str, status: os.stat_result, blob: str = "") -> SeenFile:
+        if name == "gone.json":
+            (tmp_path / "m" / name).unlink()
+        if name in ("gone.json", "ghost.json"):
+            raise FileNotFoundError
+        return real(name, status, blob)
+
+    monkeypatch.setattr(listing, "_file", looked_at)
+    folder = Scanner(tmp_path, (), None).look(None, lambda: False).folders["m"]
+    assert {name: file.trouble for name, file in folder.files.items()} == {
+        "ghost.json": Trouble.UNREADABLE,
+        "there.json": None,
+    }

@@ -222,9 +222,7 @@ def _change(settings: Settings, change: Callable[[AoT], None]) -> None:
     except ManifestError as error:
         raise CommandError(f"{settings.manifest}: {error.message}", error.remedy, code=PROBLEMS) from None
     except OSError as error:
-        raise CommandError(
-            f"{settings.manifest}: {error.strerror}", "run this as a user who may write to it and its folder"
-        ) from None
+        raise output.refused(error, settings.manifest) from None
 
 
 def _follow_up(settings: Settings, done: str, technical_name: str | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dxwatchd.core.text import printable
+from dxwatchd.troubles import GOES_ON, describe
 
 DONE, PROBLEMS, USAGE, CANNOT = 0, 1, 2, 3
 """Exit codes: done, problems found, wrong usage, cannot run."""
@@ -47,10 +49,26 @@ class CommandError(Exception):
 
 def cannot_use(folder: Path, error: OSError) -> CommandError:
     """The state directory refuses."""
-    return CommandError(
-        f"{error.filename or folder}: {error.strerror}",
-        f"give the user that runs this the right to write to {folder}",
-    )
+    if error.errno in _RIGHTS:
+        return CommandError(
+            f"{error.filename or folder}: {error.strerror}",
+            f"give the user that runs this the right to write to {folder}",
+        )
+    return CommandError(describe(error, folder))
+
+
+def refused(error: OSError, path: Path, what: str = "") -> CommandError:
+    """Nothing could be written to `path` or beside it. what: what does not happen, before the reason."""
+    before = f"{what}: " if what else ""
+    if error.errno in _RIGHTS:
+        return CommandError(
+            f"{before}{path}: {error.strerror}", "run this as a user who may write to it and its folder"
+        )
+    told = describe(OSError(error.errno, error.strerror, str(path)), path).removesuffix(GOES_ON)
+    return CommandError(f"{before}{told}", "nothing was changed; try again then")
+
+
+_RIGHTS = (errno.EACCES, errno.EPERM)
 
 
 def console(*, stderr: bool = False) -> Console:

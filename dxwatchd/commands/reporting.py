@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from dxwatchd.commands import output
@@ -15,11 +16,16 @@ from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.status import SCHEMA
 from dxwatchd.stores.instance_lock import InstanceLock
+from dxwatchd.stores.now_file import Now, NowFile, UnderWay
 from dxwatchd.stores.pass_requests import PassRequests
 from dxwatchd.stores.plain_file import read_plain
+from dxwatchd.troubles import hindrance
 
 WAIT_FOR_DAEMON = 600.0
 """Seconds that `scan` waits for the running daemon's pass."""
+
+OLD_AFTER = 120.0
+"""Seconds, beside three intervals between passes, after which a status is too old to be believed."""
 
 _BAD_STATES = frozenset({"conflict", "drifted", "missing", "unreadable", "invalid"})
 
@@ -30,16 +36,24 @@ def ask_for_pass(settings: Settings, *, accept_removals: bool = False) -> dict[s
     try:
         request = PassRequests(state.requests).ask(accept_removals=accept_removals)
     except OSError as error:
-        raise CommandError(
-            f"the daemon cannot be asked: {error.strerror}",
-            f"run this as a user who may write to {state.requests}",
-        ) from None
+        raise output.refused(error, state.requests, "the daemon cannot be asked") from None
     deadline = time.monotonic() + WAIT_FOR_DAEMON
     lock = InstanceLock(state.lock)
+    told = False
     while request.exists():
-        if lock.holder() is None or time.monotonic() > deadline:
+        holder = lock.holder()
+        if holder is None or time.monotonic() > deadline:
             request.unlink(missing_ok=True)
-            raise CommandError("the daemon stopped before it made the pass", "start it, or scan again")
+            if holder is None:
+                raise CommandError("the daemon stopped before it made the pass", "start it, or scan again")
+            raise CommandError(
+                f"the daemon has made no pass for {WAIT_FOR_DAEMON:.0f} s",
+                "`dxwatchd status` says what it does",
+            )
+        under_way = None if told else NowFile(state.now).read(holder.pid).under_way
+        if under_way is not None:
+            told = True
+            output.complain(f"waiting: {under_way}")
         time.sleep(0.02)
     return read_status(settings)
 
@@ -63,17 +77,45 @@ def read_status(settings: Settings) -> dict[str, Any]:
 
 def status(settings: Settings, *, as_json: bool) -> int:
     """What the last pass saw. 0 where all is well, 1 where something needs a person."""
-    told = read_status(settings)
-    holder = InstanceLock(StateDirectory(settings.state_dir).lock).holder()
+    state = StateDirectory(settings.state_dir)
+    holder = InstanceLock(state.lock).holder()
+    now = NowFile(state.now).read(holder.pid) if holder is not None else Now()
+    under_way = now.under_way
+    try:
+        told = read_status(settings)
+    except CommandError as error:
+        if under_way is not None:
+            raise CommandError(f"{error}; {under_way}", "wait, or look at that file system") from None
+        raise
     told["running"] = holder is not None
+    told["under_way"] = (
+        {"since": under_way.since, "place": under_way.place} if under_way is not None else None
+    )
+    if holder is not None and not told["trouble"]:
+        # where it could not say so there
+        told["trouble"] = now.trouble or hindrance(state.status) or _stale(settings, told, under_way)
     if as_json:
         output.as_json(told)
         return health(told)
     running = f"running, process {holder.pid}" if holder is not None else "not running"
     output.say(f"dxwatchd is {running}; last pass {told['pass']['ended_at']}")
+    if under_way is not None:
+        output.say(str(under_way))
     output.say(f"models root {told['models_root']}, manifest {told['manifest']}")
     print_folders(told)
     return health(told)
+
+
+def _stale(settings: Settings, told: Mapping[str, Any], under_way: UnderWay | None) -> str:
+    """A word on a status that should have been written anew long ago."""
+    try:
+        ended = datetime.fromisoformat(told["pass"]["ended_at"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+    age = (datetime.now(UTC) - ended).total_seconds()
+    if under_way is not None or age < OLD_AFTER + 3 * settings.rescan_interval:
+        return ""
+    return f"status.json is {age / 60:.0f} minutes old though dxwatchd runs; its log says why"
 
 
 def print_folders(told: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def _make_root(root: Path) -> bool:
 
     Only its last part: a whole missing path is rather a disk that is not mounted.
     """
+    if os.path.lexists(root):
+        return False
     try:
         root.mkdir()
     except OSError:

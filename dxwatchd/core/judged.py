@@ -80,9 +80,14 @@ _NOT_SEEN = frozenset({ReasonKind.UNREADABLE, ReasonKind.NOT_AT_REST})
 """Reasons that say nothing of the content."""
 
 
+_MAY_BE_UNREAD = frozenset({ReasonKind.MISSING_FILE, ReasonKind.NO_WEIGHTS, ReasonKind.NO_CONFIG})
+"""Reasons that may only follow from a file which says what there is and cannot be read."""
+
+
 def says_nothing(verdict: Verdict) -> bool:
     """Whether the content could not be seen: what cannot be read for the moment keeps its last good card."""
-    return all(reason.kind in _NOT_SEEN for reason in verdict.reasons)
+    kinds = {reason.kind for reason in verdict.reasons}
+    return kinds <= _NOT_SEEN or (ReasonKind.UNREADABLE in kinds and kinds <= _NOT_SEEN | _MAY_BE_UNREAD)
 
 
 def unready(judged: Judged) -> State:

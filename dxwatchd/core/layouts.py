@@ -16,7 +16,7 @@ from dxwatchd.core.layout_rules import Match, Rule, match
 from dxwatchd.core.model import ModelFolder, WeightSet
 from dxwatchd.core.ownership import DOWNLOADER, component_folder, listed, owned_folders
 from dxwatchd.core.place import Place
-from dxwatchd.core.snapshot import SeenFolder, Snapshot, basename, join
+from dxwatchd.core.snapshot import SeenFolder, Snapshot, basename, is_below, join
 from dxwatchd.core.strays import (
     CHECKPOINT,
     FOREIGN_STORE,
@@ -30,6 +30,9 @@ from dxwatchd.core.weightsets import weight_sets
 
 PARTS = ("onnx", "openvino", "original", "coreml")
 """Subfolders that hold a model's weights again, in another form; they are never models of their own."""
+
+REFERRING = ("model_index.json", "modules.json")
+"""Files that say which subfolders are parts of the model. While they cannot be read, any of them may be."""
 
 _CHECKPOINT_NAME = re.compile(r"checkpoint-[0-9]+")
 
@@ -121,6 +124,16 @@ class _Search:
             else:
                 self.strays.append(Stray(revision.path, (OLD_REVISION,), skipped=True))
 
+    def _inner(self, folder: SeenFolder) -> tuple[str, ...]:
+        """The subfolders of a model in which others may be: all, or those that entries speak of."""
+        if not any(Place(folder, self.snapshot).is_unread(name) for name in REFERRING):
+            return folder.folders
+        return tuple(
+            name
+            for name in folder.folders
+            if any(is_below(path, join(folder.path, name)) for path in self.entered)
+        )
+
     def _take(
         self, folder: SeenFolder, found: Match, referred: frozenset[str], refs: tuple[str, ...]
     ) -> None:
@@ -129,7 +142,7 @@ class _Search:
         components = rule.components(Place(folder, self.snapshot))
         referred |= {join(path, component) for component in components}
         models, strays = len(self.models), len(self.strays)
-        for name in folder.folders:
+        for name in self._inner(folder):
             self.look(join(path, name), referred, inside=True)
         others = frozenset(
             [model.path for model in self.models[models:]] + [stray.path for stray in self.strays[strays:]]

@@ -21,6 +21,7 @@ from dxwatchd.core.promises import unkept, unkept_by_gguf
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.snapshot import SeenFile, Snapshot
 from dxwatchd.core.text import count, is_text
+from dxwatchd.core.unread import without_followers
 from dxwatchd.core.weightsets import stem_of
 
 
@@ -73,7 +74,8 @@ def judge(model: ModelFolder, snapshot: Snapshot) -> Verdict:
     patient = bool(holes or downloads) or any(_may_come(weights, sets) for weights in leftovers)
     unproven = bool(optional) or any(_is_unproven(weights, files) for weights in sets if weights.primary)
     if reasons:
-        return Verdict(tuple(dict.fromkeys(reasons)), warnings, patient, unproven)
+        first = without_followers(dict.fromkeys(reasons), folders)
+        return Verdict(first, warnings, patient, unproven)
     return Verdict((), warnings, patient, unproven, fingerprint(model, files))
 
 

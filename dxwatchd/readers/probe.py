@@ -72,6 +72,8 @@ def _probed(stream: BinaryIO, reading: Reading, seen: Stat) -> Probe:
             found = _pointer(stream, seen.size) or _content(stream, reading, seen.size)
     except ReaderError as error:
         found = Unusable(error.fault, error.message, error.line, _digest_or_none(stream, seen.size))
+        if seen.size and not os.pread(stream.fileno(), 1, seen.size - 1):
+            found = Unusable(Fault.UNREADABLE, "Reading it ends before the file does.")
     except (MemoryError, RecursionError):
         found = Unusable(Fault.TOO_LARGE, "The file takes more memory to read than there is.")
     if hole:

@@ -20,9 +20,10 @@ from typing import Any
 
 from dxwatchd.core.manifest import parse
 from dxwatchd.leases import has_writer, held_alone
-from dxwatchd.stores.atomic import write_atomically
+from dxwatchd.stores.atomic import naming, write_atomically
 from dxwatchd.stores.manifest_file import Changed, ManifestError, Read, Stamp, opened, read_whole
 from dxwatchd.stores.plain_file import read_plain
+from dxwatchd.stores.reserving import reserve
 
 
 def as_appended(seen: Read, block: str) -> str:
@@ -67,6 +68,10 @@ def _append_to(path: Path, stamp: Stamp, data: bytes, *, insist: bool) -> bool:
             if alone is False and not insist:
                 raise Changed
             if Stamp.of(os.fstat(descriptor)) != stamp or Stamp.of(os.stat(path)) != stamp:
+                raise Changed
+            with naming(path):
+                reserve(descriptor, len(data))
+            if os.fstat(descriptor).st_size != stamp.size:  # reserving room changes the times
                 raise Changed
             if os.write(descriptor, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
@@ -143,6 +148,9 @@ def complete(path: Path, pending: Pending) -> frozenset[str]:
             if not _append_to(path, seen.stamp, addition[len(rest) :], insist=False):
                 raise Changed
             return frozenset(path for path, _ in _entries(pending.addition))
+        if rest.startswith(addition):  # it was written, and then came a kill or an error of the disk
+            with opened(path, os.O_RDONLY) as descriptor:
+                os.fsync(descriptor)
     if not parse(seen.text).parses:
         raise Changed
     return frozenset(path for path, _ in _entries(seen.text) & _entries(pending.addition))

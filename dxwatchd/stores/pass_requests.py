@@ -42,8 +42,13 @@ class PassRequests:
         """File a request; the pass has been made when the returned path is gone. Raises OSError."""
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
         aside = self.folder / f"{TEMPORARY_PREFIX}{name}"
-        aside.write_text(json.dumps({"accept_removals": accept_removals}))
-        return aside.rename(self.folder / f"{name}.json")
+        try:
+            aside.write_text(json.dumps({"accept_removals": accept_removals}))
+            return aside.rename(self.folder / f"{name}.json")
+        except BaseException:
+            with contextlib.suppress(OSError):
+                aside.unlink()
+            raise
 
     def waiting(self) -> tuple[PassRequest, ...]:
         """All requests there are, oldest name first."""

@@ -1,0 +1,43 @@
+"""Settings are read without waiting for a file system that hangs."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from dxwatchd import reloading
+from dxwatchd.reloading import NotYet, Reloader
+from dxwatchd.settings import Settings, SettingsError
+
+PATIENCE = 30.0
+
+
+def test_what_takes_too_long_is_told_of_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At first not yet, also when asked again meanwhile; once it is read it says so, and is there."""
+    monkeypatch.setattr(reloading, "WITHIN", 0.05)
+    released, again = threading.Event(), threading.Event()
+    settings = Settings(models_root=Path("/models"), state_dir=Path("/state"))
+
+    def load() -> Settings:
+        released.wait(PATIENCE)
+        return settings
+
+    reloader = Reloader(load, again.set)
+    for _ in range(2):
+        with pytest.raises(NotYet):
+            reloader.load()
+    released.set()
+    assert again.wait(PATIENCE)
+    assert reloader.load() is settings
+
+
+def test_wrong_settings_are_told_as_ever() -> None:
+    """The error of the thread is raised where it was asked."""
+
+    def load() -> Settings:
+        raise SettingsError([])
+
+    with pytest.raises(SettingsError):
+        Reloader(load, lambda: None).load()
