@@ -93,9 +93,10 @@ def test_digests_outlive_the_daemon(place: Place, download: Callable[..., Path])
     place.kill()
     before = place.log.stat().st_size
     # a digest of all zeros can only come from what was kept
-    with sqlite3.connect(place.state / "digests.db") as connection:
-        connection.execute("UPDATE digests SET sha256 = ?", ("0" * 64,))
-    connection.close()
+    kept = DigestsDb(place.state / "digests.db")
+    for file, stat in kept.all():
+        kept.remember(file, stat, Digests("0" * 64, None))
+    kept.close()
     place.start()
     assert digests(place, "good")["mismatch"] == 1
     assert "file is not what was downloaded" in place.log.read_text()[before:]
