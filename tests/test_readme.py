@@ -121,7 +121,8 @@ def _wait_for_the_proposal(work: Path, *, deadline: float) -> None:
     wanted = re.sub(r"found [\d-]+", r"found DATE", shown)
     manifest = work / "state" / "manifest.toml"
     while time.monotonic() < deadline:
-        if wanted in re.sub(r"found [\d-]+", r"found DATE", manifest.read_text()):
+        text = manifest.read_text() if manifest.exists() else ""  # made a moment after the start
+        if wanted in re.sub(r"found [\d-]+", r"found DATE", text):
             return
         time.sleep(0.05)
     pytest.fail(f"the proposal in the README did not come:\n{manifest.read_text()}")

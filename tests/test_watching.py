@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -240,3 +241,96 @@ def test_an_overflow_makes_it_look_at_everything_with_a_new_watch(
     assert keeper.tend({})
     _hears(keeper, tmp_path / "models")
     assert not keeper.tend({})
+
+
+@pytest.mark.promise(2, "the root is renamed, or unmounted: told at once, though nobody asks")
+def test_a_root_that_is_renamed_breaks_the_watch_at_once(keeper: Watchkeeper, tmp_path: Path) -> None:
+    """The daemon is woken to look at everything; a folder inside that is renamed does not do that."""
+    root = tmp_path / "models"
+    (root / "inner").mkdir()
+    keeper.tend(())
+    keeper.box.take()
+    (root / "inner").rename(root / "other")
+    _hears(keeper, root)
+    assert keeper.box.breaks == 0
+    root.rename(tmp_path / "away")
+    _until(lambda: keeper.box.breaks)
+    assert keeper.box.take().everything
+
+
+@pytest.mark.promise(2, "the root is renamed, or unmounted: told at once, though nobody asks")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_root_that_is_unmounted_breaks_the_watch_at_once(keeper: Watchkeeper, tmp_path: Path) -> None:
+    """And one mounted there at once, to which the kernel gives the same numbers, is watched."""
+    root = tmp_path / "models"
+    words = ["mount", "-t", "tmpfs", "tmpfs", str(root)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not mount")
+    try:
+        keeper.tend(())
+        keeper.box.take()
+        subprocess.run(["umount", str(root)], check=True)
+        subprocess.run(words, check=True)
+        _until(lambda: keeper.box.breaks)
+        assert keeper.tend(())
+        _hears(keeper, root)
+    finally:
+        keeper.stop()
+        subprocess.run(["umount", str(root)], check=True)
+
+
+def test_without_a_root_edits_and_requests_are_heard(keeper: Watchkeeper, tmp_path: Path) -> None:
+    """What people ask for is answered at once also while the root is away."""
+    (tmp_path / "models").rmdir()
+    assert not keeper.tend(())
+    keeper.box.take()
+    (tmp_path / "state" / "manifest.toml").write_text("# saved\n")
+    _until(lambda: keeper.box.take().manifest)
+    (tmp_path / "state" / "requests" / ".writing-x").write_text("{}")
+    (tmp_path / "state" / "requests" / ".writing-x").rename(tmp_path / "state" / "requests" / "x.json")
+    _until(lambda: keeper.box.take().manifest)
+
+
+@pytest.mark.promise(2, "the manifest's folder or that of the requests exchanged for another: still heard")
+@pytest.mark.parametrize("name", ["state", "state/requests"])
+def test_folders_beside_that_are_exchanged_are_watched_anew(
+    keeper: Watchkeeper, tmp_path: Path, name: str
+) -> None:
+    """As a restored backup does it."""
+    keeper.tend(())
+    shutil.copytree(tmp_path / name, tmp_path / "copy")
+    (tmp_path / name).rename(tmp_path / "old")
+    (tmp_path / "copy").rename(tmp_path / name)
+    assert keeper.tend(())
+    keeper.box.take()
+    (tmp_path / "state" / "manifest.toml").write_text("# saved\n")
+    _until(lambda: keeper.box.take().manifest)
+
+
+def test_folders_that_were_missed_are_watched_and_looked_at(keeper: Watchkeeper, tmp_path: Path) -> None:
+    """Two looks in a row without a watch: it gets one, without a new start for all the others."""
+    root = tmp_path / "models"
+    (root / "a").mkdir()
+    keeper.tend(())
+    watcher = keeper._watcher
+    assert watcher is not None
+    group = watcher._emitter._inotify  # type: ignore[union-attr]
+    assert group is not None
+    with group._lock:  # as a storm of renames leaves the books: two names, one number
+        number = group._active_callbacks_by_path[str(root / "a").encode()]
+        group._active_callbacks_by_watch[number] = str(root / "b").encode()
+        group._active_callbacks_by_path[str(root / "b").encode()] = number
+    assert not keeper.tend(("", "a"))
+    assert keeper.tend(("", "a"))
+    assert not keeper.tend(("", "a"))
+    assert keeper._watcher is watcher
+    keeper.box.take()
+    (root / "a" / "x").write_text("x")
+    _until(lambda: "a" in keeper.box.take().folders)
+
+
+def _until(seen: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
