@@ -416,3 +416,16 @@ def test_a_hard_linked_copy_is_a_copy(root: Moving) -> None:
     root.delete("a")
     assert root.passes() == [("moved", "a", 2)]
     assert root.said("a").path == "b"
+
+
+@pytest.mark.promise(9, "a new name before the move is confirmed")
+def test_a_new_name_before_the_move_is_confirmed(root: Moving) -> None:
+    """The old card goes and the new one is there at once, still of the place where the folder is now."""
+    root.register(a=1)
+    root.rename("a", "elsewhere/b")
+    assert root.passes() == [("moved", "a", 2)]
+    root.edit('technical_name = "a"', 'technical_name = "new"')
+    assert sorted(root.passes()) == [("registered", "new", 1), ("removed", "a", 3)]
+    card = json.loads((root.settings.state_dir / "cards" / "new.json").read_text())
+    assert (card["path"], card["entry_path"], card["availability"]) == ("elsewhere/b", "a", "available")
+    assert root.passes() == []

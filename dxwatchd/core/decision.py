@@ -197,7 +197,7 @@ class _Decision:
             lambda: self.twins.elsewhere(entry, card),
             lambda: self.twins.rivals(entry, card),
         )
-        candidates = self.twins.candidates(entry, card, self.states, self.root.doubts)
+        candidates = self.twins.candidates(entry, card or renamed, self.states, self.root.doubts)
         outcome = register(entry, known, self.judged, candidates)
         if outcome.state is State.MISSING and card is None:
             outcome = self.misplaced.hinted(entry, outcome)

@@ -37,22 +37,23 @@ def register(
     return _there(entry, card, judged, (), lambda: lies_elsewhere(known))
 
 
-def _first_time(entry: Entry, known: Known, judged: Judged) -> Outcome:
-    found, pinned = judged.verdict.fingerprint, known.renamed
+def _first_time(entry: Entry, known: Known, judged: Judged, said: tuple[Reason, ...] = ()) -> Outcome:
+    """A whole folder that has no card of this name yet. said: what is to be told in any case."""
+    place, found, pinned = judged.model.path, judged.verdict.fingerprint, known.renamed
     expected = entry.fingerprint or found if pinned is None else _expected(entry, pinned, found)
     if found != expected:
         since = "since it was proposed" if pinned is None else "since it was approved"
-        return Outcome(State.DRIFTED, (_changed(entry, since),), folder=entry.path)
+        return Outcome(State.DRIFTED, (*said, _changed(entry, since)), folder=place)
     stands = standing(entry, pinned, judged.content())
     if stands.found is not None:
-        return Outcome(State.DRIFTED, (changed_bytes(entry, stands),), folder=entry.path)
+        return Outcome(State.DRIFTED, (*said, changed_bytes(entry, stands)), folder=place)
     at_rest_before = {entry.fingerprint, pinned.fingerprint if pinned is not None else None}
     if found not in at_rest_before and not judged.settled():
-        return Outcome(State.COPYING, (WAITING,), folder=entry.path)
+        return Outcome(State.COPYING, (*said, WAITING), folder=place)
     record = CardRecord(
         technical_name=entry.technical_name,
         model_name=entry.model_name,
-        path=entry.path,
+        path=place,
         entry_path=entry.path,
         fingerprint=found,
         approved_fingerprint=entry.fingerprint,
@@ -62,7 +63,7 @@ def _first_time(entry: Entry, known: Known, judged: Judged) -> Outcome:
         approved=stands.approved,
     )
     change = CardChange(record, Change.REGISTERED, judged.model, judged.findings())
-    return Outcome(State.REGISTERED, change=change, folder=entry.path)
+    return Outcome(State.REGISTERED, said, change, folder=place)
 
 
 def _there(
@@ -140,6 +141,9 @@ def _absent(entry: Entry, known: Known, candidates: Mapping[str, Judged]) -> Out
     card = known.card
     here = state_of(known.here) or State.INVALID if known.here else None
     if card is None:
+        moved = new_place(known, known.renamed, candidates) if known.renamed is not None else None
+        if moved is not None and moved.verdict.whole:  # moved, and then given another name
+            return _first_time(entry, known, moved, (moved_to(entry, moved),))
         return Outcome(here or State.MISSING, known.here or (_AWAITED,), folder=entry.path)
     place = new_place(known, card, candidates)
     if place is not None:

@@ -35,11 +35,12 @@ class Twins:
         """Where the folder of `entry` may be now: not where a card follows another one to.
 
         A proposal is no decision: one of a copy, whose original was deleted then, is not in the way.
-        taken: folders of which something is said already; doubts: whether nothing new may be taken from one.
+        card: the entry's, or that of the name which it had before; taken: folders of which something is said
+        already; doubts: whether nothing new may be taken from one.
         """
         if card is None or (entry.path in self._judged and entry.path == card.path):
             return {}
-        name = canonical(entry.technical_name)
+        name = canonical(card.technical_name)  # the entry may have been given another one since
         return {
             path: one
             for path, one in self.undecided.items()
