@@ -110,6 +110,15 @@ def test_a_look_at_some_folders_sees_what_changed_there(root: Path) -> None:
     assert "unnoticed.txt" not in seen.folders["p/a"].files
 
 
+@pytest.mark.promise(2, "the hint of a folder is lost, that of the one above it is not")
+def test_a_look_at_a_folder_sees_that_something_came_or_went_in_those_below(root: Path) -> None:
+    """By the folder's own stat: its inode is the old one, also where it is another folder by now."""
+    one = scanner(root)
+    look(one)
+    (root / "p" / "a" / "unnoticed.txt").write_text("x")
+    assert "unnoticed.txt" in look(one, "p").folders["p/a"].files
+
+
 def test_a_new_subfolder_is_walked_with_all_below(root: Path) -> None:
     """The kernel may lose the events of what lies deeper: the listing finds it."""
     one = scanner(root)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -131,6 +131,17 @@ class WatchedPlace(Place):
     def is_(self, availability: str, name: str) -> None:
         """Wait until the index says so."""
         self.until(lambda: self.availability(name) == availability, f"{name} to be {availability}")
+
+    def watches(self, folder: Path) -> bool:
+        """Whether the kernel says that the daemon watches this folder, whatever the daemon believes."""
+        inode = f"ino:{folder.stat().st_ino:x} "
+        for path in Path(f"/proc/{self.pid()}/fdinfo").iterdir():
+            with suppress(OSError):
+                if any(
+                    line.startswith("inotify") and inode in line for line in path.read_text().splitlines()
+                ):
+                    return True
+        return False
 
     def burden(self) -> tuple[int, int]:
         """Descriptors and threads that the daemon has all the while, also between its passes."""

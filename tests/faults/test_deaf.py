@@ -20,6 +20,10 @@ __all__ = ["watched"]
 ROUNDS: Final = 10
 
 
+def _deaths(place: WatchedPlace) -> int:
+    return place.log.read_text().count("the reader of the kernel's events failed")
+
+
 def _found(place: WatchedPlace, *paths: str) -> None:
     for path in paths:
         place.proposed(path)
@@ -34,12 +38,13 @@ def test_the_reader_is_killed(watched: WatchedPlace, tried: Callable[[int], None
     for number in range(ROUNDS):
         inside, outside = watched.models / f"A{number}", watched.folder / f"A{number}"
         inside.mkdir()
-        watched.looks()
-        watched.relies_on_events()
+        watched.until(lambda inside=inside: watched.watches(inside), "a watch")  # type: ignore[misc]
         inside.rename(outside)
         inside.mkdir()
+        watched.until(lambda inside=inside: watched.watches(inside), "a watch")  # type: ignore[misc]
         inside.rmdir()
         outside.rmdir()
+        watched.until(lambda number=number: _deaths(watched) > number, "the reader's death")  # type: ignore[misc]
         watched.hears()
     assert watched.burden() == burden
     watched.stop()
