@@ -50,8 +50,10 @@ class Breaker:
     def terminate(self) -> None:
         """SIGTERM: the daemon ends in time and in order."""
         self._say("terminate")
-        code = self.place.stop(self.chance.choice((signal.SIGTERM, signal.SIGINT)))
-        if code != 0 and time.monotonic() - self.started > STARTING:
+        hears = time.monotonic() - self.started > STARTING  # Python itself has a word to say on SIGINT before
+        interrupts = self.chance.random() < 0.5
+        code = self.place.stop(signal.SIGINT if hears and interrupts else signal.SIGTERM)
+        if code != 0 and hears:
             self.problems.append(f"after SIGTERM the daemon ended with {code}")
         self.start()
 

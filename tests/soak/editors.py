@@ -95,6 +95,12 @@ class Book:
             if not certain or self._open_since is not None or self._last_session[1] >= began:
                 self._open_up(made)
 
+    def tidied(self, began: float) -> None:
+        """A command has removed proposals, of those that there were at some moment since."""
+        with self._lock:
+            names = frozenset(one.name for one in self.wanted.values() if one.status in ("proposed", None))
+        self.command(began, names, None, removes=True, certain=False)
+
     def renamed(self, old: str, new: str) -> None:
         """A command has given an entry another technical name."""
         with self._lock:

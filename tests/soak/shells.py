@@ -39,9 +39,8 @@ class Shell:
         if kind in ("scan", "tidy"):
             said = self._run(kind)
             if kind == "tidy" and said.startswith("removed "):
-                names = frozenset(one["technical_name"] for one in entries)
-                self.world.round.removals |= names
-                self.book.command(began, names, None, removes=True, certain=False)
+                self.world.round.removals.update(one["technical_name"] for one in entries)
+                self.book.tidied(began)
         elif kind == "show":
             self._run(*self.chance.choice((("status",), ("list",), ("check",), ("explain", "org-a"))))
         elif kind == "add":

@@ -254,7 +254,10 @@ def _since(now: Sight, before: Sight, done: Round) -> Iterator[str]:
         yield "the index's generation went back"
     if now.events[: len(before.events)] != before.events:
         yield "events that were journalled are not the same any more"
+    approved = {one["technical_name"] for one in before.entries if one["status"] == "approved"}
+    # a card that stayed under its old name goes with the entry of the new one
+    stayed = before.cards.keys() - approved
     for event in now.events[len(before.events) :]:
         name = event.get("technical_name")
-        if event["event"] in ("removed", "approved_again") and name not in done.removals:
+        if event["event"] in ("removed", "approved_again") and name not in (*done.removals, *stayed):
             yield f"nobody touched the entry of {name}: {event}"
