@@ -185,10 +185,22 @@ class Scanner:
         for name in fresh.folders:
             inner = join(path, name)
             if not self._is_same(inner, root / inner):
-                walk.before = {place: one for place, one in self.folders.items() if is_below(place, inner)}
-                self._forget(inner)
-                self._walk(inner, root / inner, walk)
+                self._walk_anew(inner, root / inner, walk)
         return walk.links
+
+    def _walk_anew(self, path: str, absolute: str, walk: _Walk) -> None:
+        """Walk a folder in which something came or went; what is known of its files stays known, and what is
+        doubted stays in doubt.
+        """
+        walk.before = {place: one for place, one in self.folders.items() if is_below(place, path)}
+        for place in walk.before:
+            del self.folders[place]
+        try:
+            self._walk(path, absolute, walk)
+        finally:
+            for place in walk.before.keys() - self.folders.keys():
+                self._with_file_links.discard(place)
+                self.facts.forget(place)
 
     def _is_same(self, path: str, absolute: str) -> bool:
         """Whether the folder there is the one that is known, and nothing came or went in it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import socket
@@ -117,6 +118,24 @@ def test_a_look_at_a_folder_sees_that_something_came_or_went_in_those_below(root
     look(one)
     (root / "p" / "a" / "unnoticed.txt").write_text("x")
     assert "unnoticed.txt" in look(one, "p").folders["p/a"].files
+
+
+def test_what_is_written_through_a_mapping_is_read_again_whatever_comes_beside_it(root: Path) -> None:
+    """Only the first write into a mapping stamps the file: it stays in doubt, also in a folder walked anew."""
+    config = root / "b" / "config.json"
+    with config.open("r+b") as file:
+        mapping = mmap.mmap(file.fileno(), 0)
+    at = mapping.find(b"llama")
+    mapping[at : at + 5] = b"llamb"
+    scanner = Scanner(root, (), None)
+    scanner.look(None, lambda: False)
+    (root / "b" / "sub").mkdir()
+    scanner.look(frozenset({""}), lambda: False)
+    mapping[at : at + 5] = b"llamc"
+    mapping.close()
+    seen = scanner.look(frozenset({"b"}), lambda: False).folders["b"].files["config.json"]
+    assert isinstance(seen.facts, Config)
+    assert seen.facts.model_type == "llamc"
 
 
 def test_a_new_subfolder_is_walked_with_all_below(root: Path) -> None:
