@@ -121,7 +121,7 @@ def test_a_look_at_a_folder_sees_that_something_came_or_went_in_those_below(root
 
 
 def test_what_is_written_through_a_mapping_is_read_again_whatever_comes_beside_it(root: Path) -> None:
-    """Only the first write into a mapping stamps the file: it stays in doubt, also in a folder walked anew."""
+    """Only the first write into a mapping stamps the file: it stays in doubt, in a folder walked anew too."""
     config = root / "b" / "config.json"
     with config.open("r+b") as file:
         mapping = mmap.mmap(file.fileno(), 0)
