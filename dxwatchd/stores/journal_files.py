@@ -36,9 +36,12 @@ def opened(path: Path, flags: int) -> int:
     Without O_NONBLOCK the open of a FIFO would wait for somebody at its other end.
     """
     descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o644)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "It is no regular file: remove it", str(path))
+    except BaseException:
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "It is no regular file: remove it", str(path))
+        raise
     return descriptor
 
 
