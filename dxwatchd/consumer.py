@@ -21,6 +21,7 @@ from dxwatchd.card.serialize import parse
 from dxwatchd.core.entries import path_problem
 from dxwatchd.core.naming import canonical, technical_name_problem
 from dxwatchd.core.text import printable
+from dxwatchd.stores.plain_file import read_plain
 
 INDEX = "index.json"
 
@@ -83,7 +84,7 @@ def load_card(technical_name: str, *, state_dir: Path | str) -> Card:
     name = canonical(technical_name)
     if technical_name_problem(name) is None:
         try:
-            return parse((folder / f"{name}.json").read_bytes())
+            return parse(read_plain(folder / f"{name}.json"))
         except FileNotFoundError:
             pass
         except (OSError, ValidationError) as error:
@@ -176,7 +177,7 @@ def _differences(before: dict[str, CardEntry], now: dict[str, CardEntry]) -> Ite
 def _read_index(state_dir: Path) -> tuple[dict[str, Any], tuple[CardEntry, ...]]:
     path = state_dir / "cards" / INDEX
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(read_plain(path))
         return data, tuple(map(_entry, data["models"]))
     except FileNotFoundError:
         raise StateDirectoryNotFound(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -124,6 +125,19 @@ def test_a_card_that_is_none_is_told(publishing: Publishing, data: bytes) -> Non
         load_card("a", state_dir=publishing.state)
     (publishing.state / "cards" / "index.json").write_bytes(data)
     with pytest.raises(CardUnreadable, match=r"index\.json"):
+        list_cards(state_dir=publishing.state)
+
+
+def test_nothing_is_waited_for_in_a_card_s_place(publishing: Publishing) -> None:
+    """A FIFO there has no other end: that is told, like any other card that is none."""
+    publishing.publish("a")
+    card, index = publishing.state / "cards" / "a.json", publishing.state / "cards" / "index.json"
+    for path in (card, index):
+        path.unlink()
+        os.mkfifo(path)
+    with pytest.raises(CardUnreadable, match="Not a regular file"):
+        load_card("a", state_dir=publishing.state)
+    with pytest.raises(CardUnreadable, match="Not a regular file"):
         list_cards(state_dir=publishing.state)
 
 
