@@ -71,7 +71,9 @@ class Integrity:
             if not folder.checked:
                 continue
             self._tell(folder)
-            wanted = (file.wanted for file in folder.checked if file.wanted is not None)
+            # what is approved comes last: once it is known all is, which makes one revision instead of two
+            ordered = sorted(folder.checked, key=lambda file: file.content)
+            wanted = (file.wanted for file in ordered if file.wanted is not None)
             (first if folder.state is State.REGISTERED else then).extend(
                 one for one in wanted if self._refused.get((one.place, one.stat), now) <= now
             )

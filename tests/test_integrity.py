@@ -86,6 +86,13 @@ def test_registered_models_come_first_and_nothing_is_computed_twice(made: Made) 
     assert made.wanted == [[f"c/{name}" for name in files] + [f"a/{name}" for name in files], []]
 
 
+def test_what_is_approved_is_read_last(made: Made) -> None:
+    """Its digests would make a revision by themselves, and those of the rest another one."""
+    lay({"z.txt": b"z", "config.json": CONFIG, "model.safetensors": tensors(1)}, made.root / "a")
+    made.after(a=State.REGISTERED)
+    assert made.wanted[0] == ["a/z.txt", "a/config.json", "a/model.safetensors"]
+
+
 def test_digests_of_what_is_gone_are_kept_until_there_are_many(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
