@@ -8,7 +8,7 @@ ARGS ?=
 PYTEST_ARGS ?=
 
 # A part of the tests says nothing of all promises.
-PROMISES = $(if $(PYTEST_ARGS),,--promises .promises.json)
+PROMISES = $(if $(PYTEST_ARGS),,--promises=.promises.json)
 
 VENV := .venv
 BIN := $(VENV)/bin
