@@ -20,6 +20,7 @@ from dxwatchd.hints import Hints
 from dxwatchd.settings import Settings
 from dxwatchd.stores.instance_lock import InstanceLock
 from dxwatchd.stores.manifest_append import PendingFile
+from dxwatchd.stores.now_file import NowFile
 from dxwatchd.stores.pass_requests import PassRequests
 from tests.layouts.making import CONFIG, lay, tensors
 
@@ -227,6 +228,29 @@ def test_a_directory_in_a_files_place_is_told_and_stops_nothing_else(tmp_path: P
         place.passes(restart=True)
         place.published()
         place.close()
+
+
+@pytest.mark.promise(7, "a FIFO in the place of each file of the state directory: no start waits for it")
+def test_no_start_waits_for_a_fifo(tmp_path: Path, tried: Callable[[int], None]) -> None:
+    """Whichever file it stands for: what that file would say is taken as unknown."""
+    names = ("status.json", "now.json", "guards.json", "facts.db", "digests.db", "events.jsonl")
+    made: list[str] = []
+
+    def start() -> None:
+        for name in names:
+            place = Place(tmp_path / name)
+            os.mkfifo(place.state / name)
+            NowFile(place.state / "now.json").prepare()
+            NowFile(place.state / "now.json").read(os.getpid())
+            place.passes(restart=True)
+            place.close()
+            made.append(name)
+
+    worker = threading.Thread(target=start, daemon=True)
+    worker.start()
+    worker.join(PATIENCE)
+    assert tuple(made) == names
+    tried(len(names))
 
 
 @pytest.mark.promise(7, "requests that are FIFOs, folders, links, junk: the daemon neither waits nor obeys")
