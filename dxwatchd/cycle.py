@@ -14,7 +14,7 @@ from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.plan import Observation, Options, Plan
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.rest import Periods, Watched
-from dxwatchd.core.snapshot import Snapshot, basename, is_below, parent
+from dxwatchd.core.snapshot import Snapshot, basename, is_below_any, parent
 from dxwatchd.core.unread import with_unread
 from dxwatchd.core.withdrawal import CONFIRM
 from dxwatchd.guarding import Guard, acceptance
@@ -227,13 +227,9 @@ class Cycle:
         """The models root as it is now, or why it cannot be looked at."""
         changed: frozenset[str] | None = None
         if not hints.everything:
-            restless = {
-                folder
-                for top in self.memory.restless
-                for folder in self.scanner.folders
-                if is_below(folder, top)
-            }
-            changed = frozenset(hints.folders | restless)
+            restless = self.memory.restless
+            inside = (folder for folder in self.scanner.folders if is_below_any(folder, restless))
+            changed = frozenset(hints.folders.union(inside))
         try:
             return self.scanner.look(changed, stop), None
         except RootLost as error:

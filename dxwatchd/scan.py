@@ -89,8 +89,12 @@ class Scanner:
             self._look_at_all(root)
         else:
             links: list[tuple[str, str]] = []
+            again: set[str] = set()
             for path in sorted(changed | self._with_file_links):
-                links += self._look_again(path, root)
+                known = self._nearest_known(path)
+                if known not in again:  # of a thousand folders that came and went, one holder is listed once
+                    again.add(known)
+                    links += self._look_again(known, root)
             if links:
                 self._look_at_all(root)
         self._end(root)
@@ -165,13 +169,17 @@ class Scanner:
             self._has_folder_links = True  # half a walk: the next one is to be a whole one
             raise
 
+    def _nearest_known(self, path: str) -> str:
+        """The folder that has changed where an event comes from one that is not known yet."""
+        while path and path not in self.folders:
+            path = parent(path)
+        return path
+
     def _look_again(self, path: str, root: _Root) -> list[tuple[str, str]]:
         """List one folder anew; walk those of its subfolders that are new, forget those that are gone.
 
         Returns the links to folders that were met.
         """
-        while path and path not in self.folders:
-            path = parent(path)  # an event from a folder not known yet: the nearest known one has changed
         known, walk = self.folders.get(path), _Walk()
         if known is None:
             return []  # the root itself went away

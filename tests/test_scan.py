@@ -351,3 +351,25 @@ def test_what_goes_while_it_is_listed_is_looked_for_again(
         "ghost.json": Trouble.UNREADABLE,
         "there.json": None,
     }
+
+
+@pytest.mark.promise(2, "a thousand folders come and go between two looks: their holder is listed once")
+def test_hints_of_folders_that_came_and_went_cost_one_listing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a storm of them makes a pass take minutes, and each pass longer than the one before."""
+    watched = scanner(root)
+    look(watched)
+    tiny_model(root / "p" / "new", 3)
+    listed: list[str] = []
+    whole = listing.Lister.list
+
+    def counting(self: listing.Lister, absolute: str) -> listing.Listed | None:
+        listed.append(absolute)
+        return whole(self, absolute)
+
+    monkeypatch.setattr(listing.Lister, "list", counting)
+    seen = look(watched, *(f"p/gone-{number}" for number in range(1000)), "p/new")
+    assert "model.safetensors" in seen.folders["p/new"].files
+    assert listed.count(str(root / "p")) == 1
+    assert len(listed) < 5
