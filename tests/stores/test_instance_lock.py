@@ -88,15 +88,28 @@ def test_a_request_is_there_until_it_is_answered(tmp_path: Path) -> None:
     requests = PassRequests(tmp_path / "requests")
     requests.prepare()
     assert requests.waiting() == ()
-    asked, accepting = requests.ask(), requests.ask(accept_removals=True)
-    (requests.folder / "garbage.json").write_bytes(b"\xff")
-    seen = requests.waiting()
-    assert {one.path: one.accept_removals for one in seen} == {
-        asked: False,
-        accepting: True,
-        requests.folder / "garbage.json": False,
-    }
-    late = requests.ask()
-    requests.answer(seen)
-    assert [one.path for one in requests.waiting()] == [late]
-    requests.answer(seen)  # gone already
+    with requests.asking() as asked, requests.asking(accept_removals=True) as accepting:
+        (requests.folder / "garbage.json").write_bytes(b"\xff")
+        seen = requests.waiting()
+        assert {one.path: one.accept_removals for one in seen} == {
+            asked: False,
+            accepting: True,
+            requests.folder / "garbage.json": False,
+        }
+        with requests.asking() as late:
+            requests.answer(seen)
+            assert [one.path for one in requests.waiting()] == [late]
+            requests.answer(seen)  # gone already
+    assert requests.waiting() == ()
+
+
+@pytest.mark.promise(8, "a confirmation whose command died with the daemon is there at the next start")
+def test_a_confirmation_that_nobody_waits_for_confirms_nothing(tmp_path: Path) -> None:
+    """It was said of what was gone then. A pass is made all the same, and answers it."""
+    requests = PassRequests(tmp_path)
+    with requests.asking(accept_removals=True) as asked:
+        said = asked.read_bytes()
+    asked.write_bytes(said)
+    assert [(one.path, one.accept_removals) for one in requests.waiting()] == [(asked, False)]
+    requests.answer(requests.waiting())
+    assert requests.waiting() == ()
