@@ -168,8 +168,8 @@ class Daemon:
         if result is None:
             self._failed(finished.error)
             times.earliest = now + MOST_SPACING
-            # the hints that it had taken are lost with it
-            times.rescan_at = times.next_at = min(times.rescan_at, now + WEAK_INTERVAL)
+            # the hints that it had taken are lost with it: whatever wakes us first, everything is looked at
+            times.next_at, times.rescan_at = min(times.rescan_at, now + WEAK_INTERVAL), now
             return
         self._failure = ""
         times.earliest = now + min(max(GATHER, result.duration), MOST_SPACING)

@@ -40,6 +40,8 @@ def test_after_a_pass_that_failed_everything_is_looked_at(daemon: Daemon) -> Non
     times = _after(daemon, Finished(None, RuntimeError("unforeseen")))
     assert times.next_at <= NOW + WEAK_INTERVAL
     assert times.job(times.next_at, HOUR).hints.everything
+    times = _after(daemon, Finished(None, RuntimeError("unforeseen")))
+    assert times.job(times.earliest, HOUR).hints.everything, "an event that comes first is no reason for less"
 
 
 def test_while_events_cannot_be_relied_on_everything_is_looked_at(daemon: Daemon) -> None:
