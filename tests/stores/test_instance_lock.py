@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dxwatchd.stores.instance_lock import PATIENCE, Held, InstanceLock
+from dxwatchd.stores.instance_lock import PATIENCE, Held, InstanceLock, Lost
 from dxwatchd.stores.pass_requests import PassRequests
 
 HOLDER = """
@@ -80,6 +80,43 @@ def test_a_lock_file_with_anything_in_it_is_no_trouble(tmp_path: Path) -> None:
     path.write_bytes(b"\xff garbage")
     lock = InstanceLock(path)
     lock.acquire("me")
+    lock.release()
+
+
+def test_a_lock_whose_file_was_deleted_is_taken_again(tmp_path: Path) -> None:
+    """Once: what is in place is kept as it is, and nobody else gets it."""
+    path = tmp_path / "daemon.lock"
+    lock = InstanceLock(path)
+    assert not lock.keep()  # not held at all
+    lock.acquire("me")
+    assert not lock.keep()
+    path.unlink()
+    assert lock.keep()
+    assert not lock.keep()
+    with pytest.raises(Held):
+        InstanceLock(path).acquire("another")
+    lock.release()
+    assert InstanceLock(path).holder() is None
+
+
+def test_a_lock_that_cannot_be_taken_again_is_lost(tmp_path: Path) -> None:
+    """Its folder is gone, or another process has it, which is named; it is taken once that has ended."""
+    folder, away = tmp_path / "state", tmp_path / "away"
+    folder.mkdir()
+    lock, other = InstanceLock(folder / "daemon.lock"), InstanceLock(folder / "daemon.lock")
+    lock.acquire("me")
+    folder.rename(away)
+    with pytest.raises(Lost, match="No such file"):
+        lock.keep()
+    away.rename(folder)
+    assert not lock.keep()
+    (folder / "daemon.lock").unlink()
+    other.acquire("another")
+    (folder / "daemon.lock").write_text('{"pid": 1, "what": "another"}')
+    with pytest.raises(Lost, match="another"):
+        lock.keep()
+    other.release()
+    assert lock.keep()
     lock.release()
 
 
