@@ -14,7 +14,7 @@ from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.plan import Observation, Options, Plan
 from dxwatchd.core.reasons import Reason, ReasonKind
 from dxwatchd.core.rest import Periods, Watched
-from dxwatchd.core.snapshot import Snapshot, basename, is_below, parent
+from dxwatchd.core.snapshot import Snapshot, basename, is_below_any, parent
 from dxwatchd.core.unread import with_unread
 from dxwatchd.core.withdrawal import CONFIRM
 from dxwatchd.guarding import Guard, acceptance
@@ -27,13 +27,13 @@ from dxwatchd.publishing import Publisher
 from dxwatchd.scan import RootLost, Scanner
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
-from dxwatchd.status import SCHEMA, last_sequence, plan_as_data
+from dxwatchd.status import SCHEMA, plan_as_data
 from dxwatchd.steadiness import is_steady
 from dxwatchd.stores.atomic import remove_leftovers
 from dxwatchd.stores.card_directory import CardDirectory
 from dxwatchd.stores.facts_db import FactsDb
 from dxwatchd.stores.journal import Journal
-from dxwatchd.stores.status_file import StatusFile
+from dxwatchd.stores.status_file import StatusFile, last_sequence
 from dxwatchd.telling import Teller
 from dxwatchd.troubles import Troubles
 from dxwatchd.whereabouts import Whereabouts
@@ -183,6 +183,8 @@ class Cycle:
                 events.extend(proposed)
                 waits = waits or postponed
                 self.guard.remember(plan)
+        with self.troubles.noted():
+            self.publisher.tell_refused()
         plan = self._take_up_unread(plan)
         if self._integrity is not None and lost is None:
             self._integrity.after(plan, snapshot, now)
@@ -225,13 +227,9 @@ class Cycle:
         """The models root as it is now, or why it cannot be looked at."""
         changed: frozenset[str] | None = None
         if not hints.everything:
-            restless = {
-                folder
-                for top in self.memory.restless
-                for folder in self.scanner.folders
-                if is_below(folder, top)
-            }
-            changed = frozenset(hints.folders | restless)
+            restless = self.memory.restless
+            inside = (folder for folder in self.scanner.folders if is_below_any(folder, restless))
+            changed = frozenset(hints.folders.union(inside))
         try:
             return self.scanner.look(changed, stop), None
         except RootLost as error:

@@ -30,7 +30,7 @@ from dxwatchd.sdnotify import Notifier, watchdog_interval
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.status import summary
-from dxwatchd.stores.instance_lock import SCAN, InstanceLock
+from dxwatchd.stores.instance_lock import SCAN, InstanceLock, Lost
 from dxwatchd.stores.now_file import NowFile
 from dxwatchd.stores.pass_requests import PassRequests
 from dxwatchd.watchkeeping import Watchkeeper
@@ -74,6 +74,7 @@ class Daemon:
         self._requests = PassRequests(self.state.requests)
         self._keeper = self._new_keeper(settings)
         self._cycle: Cycle | None = None
+        self._wanted: Settings | None = None
         self._failure = ""
         self._worker = threading.Thread(target=self._work, name="dxwatchd-passes", daemon=True)
 
@@ -168,8 +169,8 @@ class Daemon:
         if result is None:
             self._failed(finished.error)
             times.earliest = now + MOST_SPACING
-            # the hints that it had taken are lost with it
-            times.rescan_at = times.next_at = min(times.rescan_at, now + WEAK_INTERVAL)
+            # the hints that it had taken are lost with it: whatever wakes us first, everything is looked at
+            times.next_at, times.rescan_at = min(times.rescan_at, now + WEAK_INTERVAL), now
             return
         self._failure = ""
         times.earliest = now + min(max(GATHER, result.duration), MOST_SPACING)
@@ -185,7 +186,11 @@ class Daemon:
         """A pass failed for a reason that nobody foresaw: said once, tried again."""
         told = repr(error)
         if error is not None and told != self._failure:
-            log.error("a pass failed; it is tried again", exc_info=error)
+            if isinstance(error, Lost):
+                log.error("the state directory is lost; nothing is done until it is back", reason=str(error))
+            else:
+                log.error("a pass failed; it is tried again", exc_info=error)
+            self._notifier.status(f"A pass failed: {error}")
         self._failure = told
 
     def _interval(self) -> float:
@@ -215,9 +220,15 @@ class Daemon:
             self._cycle.close()
 
     def _pass(self, job: Job) -> PassResult:
+        self._wanted = (
+            job.settings or self._wanted
+        )  # until they are taken over, also where that fails at first
+        if self._lock.keep():
+            log.warning("the state directory was exchanged; what is there is gone by from now on")
+            self._wanted = self._wanted or self.settings
         cycle = self._cycle
-        if cycle is None or job.settings is not None:
-            cycle = self._take_over(job.settings or self.settings)
+        if cycle is None or self._wanted is not None:
+            cycle = self._take_over(self._wanted or self.settings)
         with self._overdue.watching(cycle.settings.models_root, cycle.at):
             return self._passed(cycle, job.hints)
 
@@ -253,11 +264,13 @@ class Daemon:
         return result
 
     def _take_over(self, settings: Settings) -> Cycle:
-        """Begin anew with other settings; what was published stays."""
+        """Begin anew, with other settings or what else lies in the state directory."""
+        self._requests.prepare()
+        self._now.prepare()
         fresh = Cycle(settings, digested=self._digested)
         if self._cycle is not None:
             self._cycle.close()
-        self._cycle = fresh
+        self._cycle, self._wanted = fresh, None
         self._keeper.stop()
         self._keeper = self._new_keeper(settings)
         return fresh

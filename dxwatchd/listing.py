@@ -9,6 +9,7 @@ import stat as stat_module
 from dataclasses import dataclass, field
 
 from dxwatchd.core.filenames import is_ignored_file, is_ignored_folder
+from dxwatchd.core.root_guard import RootIdentity
 from dxwatchd.core.snapshot import SeenFile, Stat, Trouble
 from dxwatchd.readers.opening import stat_of
 
@@ -156,3 +157,13 @@ def _stat_or_nothing(absolute: str) -> Stat:
         return stat_of(os.lstat(absolute))
     except OSError:
         return Stat(0, 0, 0, 0, 0)
+
+
+def identity_of(root: str) -> RootIdentity:
+    """Which folder lies at `root`. Raises OSError where none does."""
+    stat = os.stat(root)
+    try:
+        file_system = os.statvfs(root).f_fsid
+    except OSError:  # some do not tell
+        file_system = 0
+    return RootIdentity(stat.st_dev, stat.st_ino, file_system)

@@ -20,6 +20,7 @@ from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import MANIFEST, Base, CardRecord, Change
 from dxwatchd.core.revisions import CardChange
 from dxwatchd.core.unread import Unread
+from dxwatchd.stores.atomic import OF_ONE_FILE
 from dxwatchd.stores.card_directory import CardDirectory
 from dxwatchd.stores.card_index import Tombstone
 from dxwatchd.stores.journal import Journal, is_removal
@@ -47,6 +48,7 @@ class Publisher:
         self.journal = journal
         self.unread: list[Unread] = []
         """Folders whose cards wait because a file could not be read; whoever takes them up empties it."""
+        self._refused: OSError | None = None
 
     def recover(self) -> int:
         """Finish what a killed process began: journal and index of cards that were written. How many.
@@ -100,8 +102,9 @@ class Publisher:
     ) -> tuple[list[dict[str, Any]], list[CardChange]]:
         """Write cards, journal and index. Returns the events, and the changes that have to wait.
 
-        A change waits where its folder is not as it was judged any more. Raises OSError where the state
-        directory cannot be written; what was written by then is completed by `recover` or the next plan.
+        A change waits where its folder is not as it was judged any more, and where its card alone cannot be
+        replaced (see `tell_refused`). Raises OSError where the state directory cannot be written; what was
+        written by then is completed by `recover` or the next plan.
         """
         events: list[dict[str, Any]] = []
         waiting: list[CardChange] = []
@@ -122,7 +125,14 @@ class Publisher:
             if made is None:
                 continue
             record, card = made
-            self.cards.write(record, change.change, dump(card))
+            try:
+                self.cards.write(record, change.change, dump(card))
+            except OSError as error:
+                if error.errno not in OF_ONE_FILE:
+                    raise
+                self._refused = self._refused or error
+                waiting.append(change)
+                continue
             registry.add(record)
             events.append(card_event(record, change.change))
         events.extend(_removed_event(record) for record in withdrawals)
@@ -132,6 +142,15 @@ class Publisher:
                 self.cards.bury(record)
             self._commit()
         return events, waiting
+
+    def tell_refused(self) -> None:
+        """Try again what would not go. Raises the OSError of a card that alone cannot be replaced or removed:
+        after all others were published.
+        """
+        refused, self._refused = self._refused, None
+        self.cards.delete_stuck()
+        if refused is not None:
+            raise refused
 
     def follow(self, stop: Callable[[], bool]) -> list[dict[str, Any]]:
         """Say anew what models were made from, after others were published or withdrawn.

@@ -32,12 +32,14 @@ class Reloader:
         self._reading = False
 
     def load(self) -> Settings:
-        """The settings as they are now. Raises SettingsError, and NotYet where that takes too long."""
+        """The settings as they are now. Raises SettingsError, NotYet where that takes too long, and whatever
+        else reading them raised.
+        """
         with self._lock:
             if self._reading:
                 raise NotYet
             self._reading = True
-        told: list[Settings | SettingsError] = []
+        told: list[Settings | Exception] = []
         late = threading.Event()
         thread = threading.Thread(target=lambda: self._read(told, late), name="dxwatchd-reload", daemon=True)
         thread.start()
@@ -46,14 +48,14 @@ class Reloader:
             if self._reading:
                 late.set()
                 raise NotYet
-        if isinstance(told[0], SettingsError):
+        if isinstance(told[0], Exception):
             raise told[0]
         return told[0]
 
-    def _read(self, told: list[Settings | SettingsError], late: threading.Event) -> None:
+    def _read(self, told: list[Settings | Exception], late: threading.Event) -> None:
         try:
             told.append(self._load())
-        except SettingsError as error:
+        except Exception as error:  # noqa: BLE001 - raised again where it was asked
             told.append(error)
         finally:
             with self._lock:
@@ -74,6 +76,10 @@ def reloaded(reloader: Reloader, old: Settings, notifier: Notifier) -> Settings 
     except SettingsError as error:
         for problem in error.problems:
             log.error("settings cannot be used; the old ones stay", **{Key.REASON: str(problem)})
+        notifier.ready("Settings cannot be used; the old ones stay")
+        return None
+    except Exception as error:  # what nobody foresaw must not end the daemon
+        log.error("settings cannot be used; the old ones stay", exc_info=error)
         notifier.ready("Settings cannot be used; the old ones stay")
         return None
     if settings.state_dir != old.state_dir:

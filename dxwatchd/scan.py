@@ -14,7 +14,7 @@ from pathlib import Path
 from dxwatchd.core.root_guard import RootIdentity
 from dxwatchd.core.snapshot import SeenFolder, Snapshot, Trouble, basename, is_below, join, parent
 from dxwatchd.fact_reading import Cache, FactReader
-from dxwatchd.listing import Listed, Lister
+from dxwatchd.listing import Listed, Lister, identity_of
 from dxwatchd.mounts import Mount, mount_of, read_mounts
 from dxwatchd.readers.opening import stat_of
 from dxwatchd.whereabouts import Whereabouts
@@ -88,9 +88,11 @@ class Scanner:
         if changed is None or "" not in self.folders or self._has_folder_links or another:
             self._look_at_all(root)
         else:
-            links: list[tuple[str, str]] = []
-            for path in sorted(changed | self._with_file_links):
-                links += self._look_again(path, root)
+            try:
+                links = self._look_at(changed | self._with_file_links, root)
+            except BaseException:
+                self._has_folder_links = True  # half a look: the next one is to be a whole one
+                raise
             if links:
                 self._look_at_all(root)
         self._end(root)
@@ -165,13 +167,28 @@ class Scanner:
             self._has_folder_links = True  # half a walk: the next one is to be a whole one
             raise
 
+    def _look_at(self, changed: frozenset[str], root: _Root) -> list[tuple[str, str]]:
+        """Look again at these folders. Returns the links to folders that were met."""
+        links: list[tuple[str, str]] = []
+        again: set[str] = set()
+        for path in sorted(changed):
+            known = self._nearest_known(path)
+            if known not in again:  # of a thousand folders that came and went, one holder is listed once
+                again.add(known)
+                links += self._look_again(known, root)
+        return links
+
+    def _nearest_known(self, path: str) -> str:
+        """The folder that has changed where an event comes from one that is not known yet."""
+        while path and path not in self.folders:
+            path = parent(path)
+        return path
+
     def _look_again(self, path: str, root: _Root) -> list[tuple[str, str]]:
         """List one folder anew; walk those of its subfolders that are new, forget those that are gone.
 
         Returns the links to folders that were met.
         """
-        while path and path not in self.folders:
-            path = parent(path)  # an event from a folder not known yet: the nearest known one has changed
         known, walk = self.folders.get(path), _Walk()
         if known is None:
             return []  # the root itself went away
@@ -197,10 +214,12 @@ class Scanner:
             del self.folders[place]
         try:
             self._walk(path, absolute, walk)
-        finally:
-            for place in walk.before.keys() - self.folders.keys():
-                self._with_file_links.discard(place)
-                self.facts.forget(place)
+        except BaseException:
+            self.folders = walk.before | self.folders  # what was not come to may well be there
+            raise
+        for place in walk.before.keys() - self.folders.keys():
+            self._with_file_links.discard(place)
+            self.facts.forget(place)
 
     def _is_same(self, path: str, absolute: str) -> bool:
         """Whether the folder there is the one that is known, and nothing came or went in it.
@@ -278,13 +297,3 @@ class Scanner:
             tuple(listed.folders),
             trouble=listed.trouble,
         )
-
-
-def identity_of(root: str) -> RootIdentity:
-    """Which folder lies at `root`. Raises OSError where none does."""
-    stat = os.stat(root)
-    try:
-        file_system = os.statvfs(root).f_fsid
-    except OSError:  # some do not tell
-        file_system = 0
-    return RootIdentity(stat.st_dev, stat.st_ino, file_system)

@@ -114,7 +114,7 @@ def load(
     overrides: the command line's options by setting, None where not given; config: the file it names.
     Relative paths count from cwd, wherever they are set.
     """
-    here = (cwd or Path()).absolute()
+    here = _here(cwd)
     problems: list[SettingProblem] = []
     values: dict[str, object] = {"models_root": here / "models", "state_dir": here / "state"}
     origins = dict.fromkeys(KINDS, DEFAULT_ORIGIN)
@@ -136,6 +136,21 @@ def load(
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def _here(cwd: Path | None) -> Path:
+    """What relative paths count from. Raises SettingsError where the process's own folder was removed."""
+    try:
+        return (cwd or Path()).absolute()
+    except OSError as error:
+        problem = SettingProblem(
+            "working directory",
+            None,
+            "of this process",
+            f"cannot be told: {error.strerror}",
+            "start dxwatchd in a folder that is there",
+        )
+        raise SettingsError([problem]) from None
 
 
 def _make_absolute(source: Source, here: Path, home: str | None, problems: list[SettingProblem]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from dxwatchd.core.entries import Problem
@@ -13,15 +11,6 @@ from dxwatchd.core.reasons import Reason
 from dxwatchd.core.text import printable
 
 SCHEMA = "dxwatchd.status/v1"
-
-
-def last_sequence(path: Path) -> int:
-    """The number of the last event that a `status.json` tells of; 0 where it tells of none."""
-    try:
-        sequence = json.loads(path.read_bytes())["sequence"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return 0
-    return sequence if type(sequence) is int and sequence >= 0 else 0
 
 
 def plan_as_data(plan: Plan, manifest: str) -> dict[str, Any]:

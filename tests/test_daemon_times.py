@@ -9,7 +9,8 @@ import pytest
 from dxwatchd.core.plan import Plan
 from dxwatchd.cycle import PassResult
 from dxwatchd.daemon import TEND_EVERY, WEAK_INTERVAL, Daemon
-from dxwatchd.schedule import Finished, Times
+from dxwatchd.hints import Hints
+from dxwatchd.schedule import Finished, Job, Times
 from dxwatchd.settings import Settings
 from dxwatchd.watchkeeping import Weakness
 
@@ -40,6 +41,8 @@ def test_after_a_pass_that_failed_everything_is_looked_at(daemon: Daemon) -> Non
     times = _after(daemon, Finished(None, RuntimeError("unforeseen")))
     assert times.next_at <= NOW + WEAK_INTERVAL
     assert times.job(times.next_at, HOUR).hints.everything
+    times = _after(daemon, Finished(None, RuntimeError("unforeseen")))
+    assert times.job(times.earliest, HOUR).hints.everything, "an event that comes first is no reason for less"
 
 
 def test_while_events_cannot_be_relied_on_everything_is_looked_at(daemon: Daemon) -> None:
@@ -55,3 +58,24 @@ def test_the_watch_itself_is_looked_at_between_looks_at_everything(daemon: Daemo
     times = _after(daemon, _passed())
     assert times.next_at <= NOW + TEND_EVERY
     assert not times.job(times.next_at, HOUR).hints
+
+
+def test_settings_that_cannot_be_taken_over_yet_are_later(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state directory may be unusable at the moment of a reload: the next pass tries again."""
+    daemon.settings.state_dir.mkdir()
+    changed = daemon.settings.model_copy(update={"quiet_period": 7.0})
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dxwatchd.daemon.Cycle", refuse)
+        with pytest.raises(OSError, match="Read-only"):
+            daemon._pass(Job(Hints(), changed))
+    daemon._pass(Job(Hints(everything=True)))
+    assert daemon._cycle is not None
+    assert daemon._cycle.settings.quiet_period == 7.0
+    daemon._keeper.stop()
+    daemon._cycle.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -20,6 +21,7 @@ from dxwatchd.hints import Hints
 from dxwatchd.settings import Settings
 from dxwatchd.stores.instance_lock import InstanceLock
 from dxwatchd.stores.manifest_append import PendingFile
+from dxwatchd.stores.now_file import NowFile
 from dxwatchd.stores.pass_requests import PassRequests
 from tests.layouts.making import CONFIG, lay, tensors
 
@@ -227,6 +229,83 @@ def test_a_directory_in_a_files_place_is_told_and_stops_nothing_else(tmp_path: P
         place.passes(restart=True)
         place.published()
         place.close()
+
+
+@pytest.mark.promise(7, "a folder in the place of one new card: all others are published")
+def test_a_card_that_cannot_be_written_stops_no_other(tmp_path: Path) -> None:
+    """It is told by its path, and follows once the way is free."""
+    place = Place(tmp_path)
+    (place.state / "cards" / "b.json").mkdir(parents=True)
+    place.passes(restart=True)
+    index = json.loads((place.state / "cards" / "index.json").read_bytes())
+    assert [line["technical_name"] for line in index["models"]] == ["a", "c"]
+    assert "cards/b.json" in json.loads((place.state / "status.json").read_bytes())["trouble"]
+    (place.state / "cards" / "b.json").rmdir()
+    place.passes(restart=False)
+    place.published()
+    assert json.loads((place.state / "status.json").read_bytes())["trouble"] == ""
+    place.close()
+
+
+@pytest.mark.promise(7, "the card of a removed entry cannot be deleted: all others are published")
+def test_a_card_that_cannot_be_deleted_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a start nor a registration; nor is the index written anew with each try."""
+    place = Place(tmp_path)
+    place.passes(restart=True)
+    whole = place.settings.manifest.read_text()
+    stuck = place.state / "cards" / "b.json"
+    unlink = os.unlink
+
+    def refuse(path: Any, **more: Any) -> None:
+        if Path(path) == stuck:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+        unlink(path, **more)
+
+    def told() -> Any:
+        return json.loads((place.state / "cards" / "index.json").read_bytes())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        blocks = whole.split("[[models]]")
+        place.settings.manifest.write_text("[[models]]".join(one for one in blocks if '"b"' not in one))
+        place.passes(restart=False)
+        generation = told()["generation"]
+        place.passes(count=3, restart=False)
+        place.passes(restart=True)
+        assert told()["generation"] == generation
+        assert "cards/b.json" in json.loads((place.state / "status.json").read_bytes())["trouble"]
+        lay({"config.json": CONFIG, "model.safetensors": tensors(9)}, place.settings.models_root / "d")
+        place.passes(restart=False)
+        assert 'path = "d"' in place.settings.manifest.read_text()
+    place.passes(restart=False)
+    assert not stuck.exists()
+    assert json.loads((place.state / "status.json").read_bytes())["trouble"] == ""
+    place.close()
+
+
+@pytest.mark.promise(7, "a FIFO in the place of each file of the state directory: no start waits for it")
+def test_no_start_waits_for_a_fifo(tmp_path: Path, tried: Callable[[int], None]) -> None:
+    """Whichever file it stands for: what that file would say is taken as unknown."""
+    names = ("status.json", "now.json", "guards.json", "facts.db", "digests.db", "events.jsonl")
+    made: list[str] = []
+
+    def start() -> None:
+        for name in names:
+            place = Place(tmp_path / name)
+            os.mkfifo(place.state / name)
+            NowFile(place.state / "now.json").prepare()
+            NowFile(place.state / "now.json").read(os.getpid())
+            place.passes(restart=True)
+            place.close()
+            made.append(name)
+
+    worker = threading.Thread(target=start, daemon=True)
+    worker.start()
+    worker.join(PATIENCE)
+    assert tuple(made) == names
+    tried(len(names))
 
 
 @pytest.mark.promise(7, "requests that are FIFOs, folders, links, junk: the daemon neither waits nor obeys")

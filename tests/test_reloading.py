@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
 from dxwatchd import reloading
-from dxwatchd.reloading import NotYet, Reloader
-from dxwatchd.settings import Settings, SettingsError
+from dxwatchd.reloading import NotYet, Reloader, reloaded
+from dxwatchd.sdnotify import Notifier
+from dxwatchd.settings import Settings, SettingsError, load
 
 PATIENCE = 30.0
 
@@ -41,3 +43,30 @@ def test_wrong_settings_are_told_as_ever() -> None:
 
     with pytest.raises(SettingsError):
         Reloader(load, lambda: None).load()
+
+
+def test_what_nobody_foresaw_ends_nothing() -> None:
+    """The old settings stay, and it can be asked again."""
+    old = Settings(models_root=Path("/models"), state_dir=Path("/state"))
+    failures = [RuntimeError("unforeseen")]
+
+    def load_() -> Settings:
+        if failures:
+            raise failures.pop()
+        return old
+
+    reloader = Reloader(load_, lambda: None)
+    assert reloaded(reloader, old, Notifier({})) is None
+    assert reloader.load() is old
+
+
+def test_a_working_directory_that_was_removed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a problem of the settings, with its remedy: relative paths would count from it."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    shutil.rmtree(here)
+    with pytest.raises(SettingsError, match="working directory"):
+        load({}, config=None, environ={})

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from dxwatchd import listing
+from dxwatchd import fact_reading, listing
 from dxwatchd.core.document_facts import Config
 from dxwatchd.core.facts import Safetensors
 from dxwatchd.core.snapshot import SeenFile, Snapshot, Trouble
-from dxwatchd.scan import RootLost, Scanner, Stopped, identity_of
+from dxwatchd.listing import identity_of
+from dxwatchd.scan import RootLost, Scanner, Stopped
 from dxwatchd.stores.facts_db import FactsDb
 from tests.e2e.test_names import tiny_model
 
@@ -351,3 +352,45 @@ def test_what_goes_while_it_is_listed_is_looked_for_again(
         "ghost.json": Trouble.UNREADABLE,
         "there.json": None,
     }
+
+
+@pytest.mark.promise(2, "a thousand folders come and go between two looks: their holder is listed once")
+def test_hints_of_folders_that_came_and_went_cost_one_listing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a storm of them makes a pass take minutes, and each pass longer than the one before."""
+    watched = scanner(root)
+    look(watched)
+    tiny_model(root / "p" / "new", 3)
+    listed: list[str] = []
+    whole = listing.Lister.list
+
+    def counting(self: listing.Lister, absolute: str) -> listing.Listed | None:
+        listed.append(absolute)
+        return whole(self, absolute)
+
+    monkeypatch.setattr(listing.Lister, "list", counting)
+    seen = look(watched, *(f"p/gone-{number}" for number in range(1000)), "p/new")
+    assert "model.safetensors" in seen.folders["p/new"].files
+    assert listed.count(str(root / "p")) == 1
+    assert len(listed) < 5
+
+
+@pytest.mark.promise(7, "a reader fails unforeseen in the middle of a look: no folder is lost by it")
+def test_a_look_that_failed_half_way_is_made_up_for_by_the_next(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever that is told to look at: what the first one did not come to has not gone."""
+    tiny_model(root / "p" / "c", 3)
+    watched = scanner(root)
+    look(watched)
+    tiny_model(root / "p" / "new", 4)
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fact_reading, "probe", fail)
+        with pytest.raises(ZeroDivisionError):
+            look(watched, "")
+    assert {"p/a", "p/c", "p/new"} <= look(watched, "b").folders.keys()

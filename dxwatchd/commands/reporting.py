@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from dxwatchd.commands import output
@@ -33,19 +35,27 @@ _BAD_STATES = frozenset({"conflict", "drifted", "missing", "unreadable", "invali
 def ask_for_pass(settings: Settings, *, accept_removals: bool = False) -> dict[str, Any]:
     """Ask the running daemon for a pass, wait until it has been made, and give its status."""
     state = StateDirectory(settings.state_dir)
-    try:
-        request = PassRequests(state.requests).ask(accept_removals=accept_removals)
-    except OSError as error:
-        raise output.refused(error, state.requests, "the daemon cannot be asked") from None
+    with ExitStack() as asking:
+        try:
+            request = asking.enter_context(
+                PassRequests(state.requests).asking(accept_removals=accept_removals)
+            )
+        except OSError as error:
+            raise output.refused(error, state.requests, "the daemon cannot be asked") from None
+        _wait_for_answer(state, request)
+    return read_status(settings)
+
+
+def _wait_for_answer(state: StateDirectory, request: Path) -> None:
+    """Wait until a pass was made. Raises CommandError where none will be."""
     deadline = time.monotonic() + WAIT_FOR_DAEMON
     lock = InstanceLock(state.lock)
     told = False
     while request.exists():
         holder = lock.holder()
-        if holder is None or time.monotonic() > deadline:
-            request.unlink(missing_ok=True)
-            if holder is None:
-                raise CommandError("the daemon stopped before it made the pass", "start it, or scan again")
+        if holder is None:
+            raise CommandError("the daemon stopped before it made the pass", "start it, or scan again")
+        if time.monotonic() > deadline:
             raise CommandError(
                 f"the daemon has made no pass for {WAIT_FOR_DAEMON:.0f} s",
                 "`dxwatchd status` says what it does",
@@ -55,7 +65,6 @@ def ask_for_pass(settings: Settings, *, accept_removals: bool = False) -> dict[s
             told = True
             output.complain(f"waiting: {under_way}")
         time.sleep(0.02)
-    return read_status(settings)
 
 
 def read_status(settings: Settings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dxwatchd.commands.reporting import ask_for_pass
 from dxwatchd.commands.scanning import look_only
 from dxwatchd.core.reasons import ReasonKind
 from dxwatchd.core.root_guard import difference
-from dxwatchd.scan import identity_of
+from dxwatchd.listing import identity_of
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.status import reason_as_data

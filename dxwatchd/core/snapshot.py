@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -100,6 +100,13 @@ def join(folder: str, name: str) -> str:
 def is_below(path: str, top: str) -> bool:
     """Whether `path` is `top` or lies in it; "" is the models root, which everything lies in."""
     return not top or path == top or path.startswith(f"{top}/")
+
+
+def is_below_any(path: str, tops: Collection[str]) -> bool:
+    """Whether `path` is one of `tops` or lies in one; as fast for many, where they are a set."""
+    while path and path not in tops:
+        path = parent(path)
+    return path in tops
 
 
 def parent(path: str) -> str:

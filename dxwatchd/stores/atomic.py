@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TEMPORARY_PREFIX = ".writing-"
 TEMPORARY_SUFFIX = ".new"
 """So that nobody who takes all `*.json` of a folder takes half a card."""
+
+OF_ONE_FILE = frozenset({errno.EISDIR, errno.EPERM, errno.EACCES})
+"""Why one file may be neither replaced nor removed while its neighbours may: a folder of its name, an
+attribute, another owner in a sticky folder. On a disk that is full or read-only all fail alike."""
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -67,6 +72,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed writer left aside. Only the one writer of this folder may call it."""
+    """Remove what a killed writer left aside. Only the one writer of this folder may call it.
+
+    What cannot be removed does no harm: the next write of that file says so, or does it.
+    """
     for left in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        left.unlink(missing_ok=True)
+        with suppress(OSError):
+            left.unlink(missing_ok=True)

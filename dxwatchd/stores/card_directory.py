@@ -16,7 +16,7 @@ from typing import Any
 from dxwatchd.core.findings import Source, key_of
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import MANIFEST, Availability, Base, CardRecord, Change, Content, Published
-from dxwatchd.stores.atomic import remove_leftovers, sync_folder, write_atomically
+from dxwatchd.stores.atomic import OF_ONE_FILE, remove_leftovers, sync_folder, write_atomically
 from dxwatchd.stores.card_index import DAMAGE, Tombstone, name_of, number, read_index, text
 from dxwatchd.stores.plain_file import read_plain
 
@@ -59,13 +59,18 @@ class CardDirectory:
     """The index does not say what the cards say, for whatever reason."""
     _to_delete: set[Path] = field(default_factory=set)
     """Files of cards that the next index no longer names."""
+    _stuck: set[Path] = field(default_factory=set)
+    """Files of removed cards that would not go, each for a reason of its own."""
 
     def load(self) -> None:
         """Make the folder ready for its one writer and read everything. OSError where that cannot be."""
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.folder)
         for path in self.look():
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:  # no reason not to start: it is tried again with each pass, which says so
+                self._stuck.add(path)
 
     def look(self) -> list[Path]:
         """Read everything and change nothing. Returns the files of cards that were removed already.
@@ -124,6 +129,7 @@ class CardDirectory:
         name = canonical(record.technical_name)
         self.cards[name] = Stored(record, change, digest_of(data))
         self._to_delete.discard(self.path_of(record.technical_name))
+        self._stuck.discard(self.path_of(record.technical_name))
         self.stale = True
         if name not in self.unindexed:
             self.unindexed.append(name)
@@ -147,7 +153,10 @@ class CardDirectory:
             self.tombstones[name] = tombstone
 
     def commit(self) -> None:
-        """Write the index with the next generation, then delete the files of buried cards."""
+        """Write the index with the next generation, then delete the files of buried cards.
+
+        One that alone cannot be deleted is left to `delete_stuck`, so that no other card waits for it.
+        """
         dead = {name: tombstone for name, tombstone in self.tombstones.items() if name not in self.cards}
         spare = list(dead)[: max(0, len(dead) - MOST_TOMBSTONES)]
         forgotten = max((dead.pop(name).revision for name in spare), default=0)
@@ -166,10 +175,21 @@ class CardDirectory:
         self.tombstones = dead
         self.unindexed = []
         for path in self._to_delete:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                if error.errno not in OF_ONE_FILE:
+                    raise
+                self._stuck.add(path)
         sync_folder(self.folder)
         self._to_delete = set()
         self.stale = False
+
+    def delete_stuck(self) -> None:
+        """Try again the files of removed cards that would not go. Raises OSError where one still does not."""
+        for path in sorted(self._stuck):
+            path.unlink(missing_ok=True)
+            self._stuck.discard(path)
 
     def _root(self) -> str:
         return str(self.models_root or "")

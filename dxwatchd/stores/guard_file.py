@@ -12,11 +12,9 @@ from typing import Any
 
 from dxwatchd.core.root_guard import Cause, Hold, Memory, RootIdentity
 from dxwatchd.stores.atomic import write_atomically
+from dxwatchd.stores.plain_file import read_plain
 
 SCHEMA = "dxwatchd.guards/v1"
-
-MANY_BYTES = 64 * 2**20
-"""More than a file of ours ever has."""
 
 
 class GuardFile:
@@ -30,9 +28,7 @@ class GuardFile:
 
     def _load(self) -> Memory:
         try:
-            with self.path.open("rb") as file:
-                plain = json.loads(file.read(MANY_BYTES))
-            return _memory(plain)
+            return _memory(json.loads(read_plain(self.path)))
         except FileNotFoundError:
             return Memory()
         except OSError as error:

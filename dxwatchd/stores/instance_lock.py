@@ -47,12 +47,17 @@ class Held(Exception):  # noqa: N818 - a state of affairs that the caller report
         self.holder = holder
 
 
+class Lost(Exception):  # noqa: N818 - a state of affairs, which its holder may see the end of
+    """What was locked is not there any more, or somebody else has it now. The message says which."""
+
+
 class InstanceLock:
     """`daemon.lock` of a state directory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor: int | None = None
+        self._what = ""
 
     def acquire(self, what: str, *, after: str = "") -> None:
         """Take the lock for a process that calls itself `what`. Raises Held, or OSError.
@@ -68,7 +73,35 @@ class InstanceLock:
         except BaseException:
             os.close(descriptor)
             raise
-        self._descriptor = descriptor
+        self._descriptor, self._what = descriptor, what
+
+    def keep(self) -> bool:
+        """Take the lock again where its file was deleted, or the whole directory exchanged.
+
+        True where that was so: somebody may have written there meanwhile. Raises Lost where it cannot be.
+        """
+        if self._descriptor is None:
+            return False
+        held = self._descriptor
+        try:
+            if self._is_in_place(held):
+                return False
+            self.acquire(self._what)
+        except Held as error:
+            if error.holder.pid == os.getpid():
+                return False  # it is ours, on a file system that numbers a file anew with each look
+            raise Lost(f"{self.path.parent} is in use by {error.holder}; stop that one, or this") from None
+        except OSError as error:
+            raise Lost(f"{self.path}: {error.strerror}; bring back the state directory") from None
+        os.close(held)
+        return True
+
+    def _is_in_place(self, descriptor: int) -> bool:
+        """Whether the file is still the one that is locked. Raises OSError where nobody can tell."""
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(descriptor))
+        except FileNotFoundError:
+            return False
 
     def _take(self, descriptor: int, after: str) -> None:
         until, told = time.monotonic() + PATIENCE, False

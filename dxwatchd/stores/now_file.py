@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dxwatchd.stores.plain_file import read_plain
+
 SIZE = 4096
 """Bytes: one block, so that who reads it sees one writing."""
 
@@ -84,7 +86,9 @@ class NowFile:
             plain["under_way"] = {"since": self._under_way.since, "place": self._under_way.place[: MOST // 2]}
         data = json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace").ljust(SIZE - 1) + b"\n"
         with suppress(OSError):
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            # O_NONBLOCK: where somebody put a FIFO there, its other end is not waited for
+            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(self._path, flags, 0o644)
             try:
                 os.pwrite(descriptor, data, 0)
             finally:
@@ -94,7 +98,7 @@ class NowFile:
         """What the process `pid` says; nothing where it never wrote here."""
         for _ in range(TRIES):
             try:
-                plain = json.loads(self._path.read_bytes())
+                plain = json.loads(read_plain(self._path))
                 if plain["pid"] != pid:
                     break  # of a daemon that was killed
                 told = plain["under_way"]

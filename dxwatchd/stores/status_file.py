@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dxwatchd.stores.atomic import write_atomically
+from dxwatchd.stores.plain_file import read_plain
 
 STATUS_EVERY = 30.0
 """Seconds after which it is written again though nothing has changed: it shows that we live."""
@@ -42,3 +43,12 @@ class StatusFile:
         data = json.dumps({**self._whole, "pass": done, **told}, indent=1) + "\n"
         write_atomically(self.path, data.encode())
         self._last, self._at = same, now
+
+
+def last_sequence(path: Path) -> int:
+    """The number of the last event that a `status.json` tells of; 0 where it tells of none."""
+    try:
+        sequence = json.loads(read_plain(path))["sequence"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return 0
+    return sequence if type(sequence) is int and sequence >= 0 else 0

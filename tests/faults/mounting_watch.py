@@ -117,8 +117,8 @@ class WatchedPlace(Place):
 
     def looks(self) -> None:
         """Ask for a pass and wait for it."""
-        request = PassRequests(self.state / "requests").ask()
-        self.until(lambda: not request.exists(), "the pass that was asked for")
+        with PassRequests(self.state / "requests").asking() as request:
+            self.until(lambda: not request.exists(), "the pass that was asked for")
 
     def withdrawn(self) -> list[dict[str, Any]]:
         """What was ever withdrawn."""

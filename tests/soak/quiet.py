@@ -90,15 +90,15 @@ class QuietPoint:
         """Have a pass made. Returns the status after it; nothing where there is none."""
         requests = PassRequests(self.place.state / "requests")
         requests.prepare()
-        request = requests.ask(accept_removals=accept_removals)
-        until = time.monotonic() + PATIENCE
-        while request.exists():
-            assert self.place.process is not None
-            if self.place.process.poll() is not None:
-                raise AssertionError(f"the daemon has ended: {self.place.process.returncode}")
-            if time.monotonic() > until:
-                raise AssertionError("no pass is made")
-            time.sleep(0.02)
+        with requests.asking(accept_removals=accept_removals) as request:
+            until = time.monotonic() + PATIENCE
+            while request.exists():
+                assert self.place.process is not None
+                if self.place.process.poll() is not None:
+                    raise AssertionError(f"the daemon has ended: {self.place.process.returncode}")
+                if time.monotonic() > until:
+                    raise AssertionError("no pass is made")
+                time.sleep(0.02)
         try:
             status: dict[str, Any] = json.loads((self.place.state / "status.json").read_bytes())
         except (FileNotFoundError, ValueError):
