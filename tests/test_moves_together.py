@@ -10,7 +10,7 @@ import pytest
 
 from dxwatchd import manifest_view
 from tests.layouts.making import CONFIG, plain
-from tests.test_moves import Moving, Said
+from tests.test_moves import Moving, Said, model
 
 
 @pytest.fixture
@@ -98,3 +98,34 @@ def test_a_new_name_for_what_is_gone(root: Moving) -> None:
     root.edit('technical_name = "a"', 'technical_name = "new"')
     assert root.passes() == [("missing", "a", 2)]
     assert "no model is there any more" in root.told("a")[1]
+
+
+def test_what_came_to_the_old_place_is_told_there_too(root: Moving) -> None:
+    """A folder that an entry speaks of, whose own is elsewhere, is in `status` with what can be done."""
+    root.register(a=1)
+    root.rename("a", "b")
+    root.passes()
+    root.put("a", model(2))
+    assert root.passes() == []
+    state, reasons = root.told("a")
+    assert state == "conflict"
+    assert 'write path = "b" into that entry' in reasons
+    root.edit('path = "a"', 'path = "b"')
+    assert root.passes() == [("moved", "a", 3)]
+    assert root.told("a")[0] == "proposed"
+
+
+def test_two_that_went_missing_in_one_place_are_both_told(root: Moving) -> None:
+    """Each entry has a line, also where the cards of both name the same path."""
+    root.register(c=1, d=2)
+    root.rename("c", "x")
+    root.passes()
+    root.delete("x")
+    root.passes()
+    root.rename("d", "x")
+    root.passes()
+    root.delete("x")
+    root.passes()
+    folders = json.loads((root.settings.state_dir / "status.json").read_bytes())["folders"]
+    assert sorted(folder["technical_name"] for folder in folders) == ["c", "d"]
+    assert {folder["state"] for folder in folders} == {"missing"}

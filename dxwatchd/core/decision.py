@@ -20,6 +20,7 @@ from dxwatchd.core.folder_states import (
     MANIFEST_BUSY,
     FolderStates,
     changed_since_proposed,
+    left_behind,
     same_path,
     superfluous,
     told,
@@ -213,9 +214,13 @@ class _Decision:
             outcome = replace(outcome, reasons=(DOUBTED, *outcome.reasons))
         if outcome.state is State.MISSING and card is None:
             outcome = self.misplaced.hinted(entry, outcome)
-        missing_there = outcome.state is State.MISSING and outcome.folder in self.judged
-        told_at = entry.path if missing_there else outcome.folder  # another one's folder lies where it was
+        anothers = any(outcome.folder in those for those in (self.judged, self.claimed, self.states))
+        told_at = entry.path if outcome.state is State.MISSING and anothers else outcome.folder
         self.states.say(told_at, outcome.state, outcome.reasons, entry)
+        if told_at != entry.path and entry.path in self.judged:
+            here = self.judged[entry.path]
+            left = (left_behind(entry, told_at),) if here.verdict.whole else here.verdict.reasons
+            self.states.say(entry.path, State.CONFLICT if here.verdict.whole else unready(here), left)
         return outcome
 
     def _here(self, path: str) -> tuple[Reason, ...]:

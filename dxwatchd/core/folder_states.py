@@ -97,6 +97,16 @@ def superfluous(entry: Entry) -> Reason:
     )
 
 
+def left_behind(entry: Entry, place: str) -> Reason:
+    """What is to be said of what came to the path of an entry whose own folder was moved to `place`."""
+    return Reason(
+        ReasonKind.MOVED,
+        found=f'the entry "{entry.technical_name}" is of this path, and its folder was moved to {place}',
+        remedy=f'write path = "{place}" into that entry to have this one proposed, '
+        f"or `dxwatchd approve {entry.technical_name}` to take this one instead",
+    )
+
+
 def told(problem: Problem) -> Reason:
     """A problem of the manifest as the reason that it is for a folder."""
     return Reason(
