@@ -61,7 +61,7 @@ class Integrity:
         return self._known
 
     def follow(self, snapshot: Snapshot) -> None:
-        """Take up the digests of files that only lie elsewhere by now: to read a moved model anew takes hours.
+        """Take up the digests of files that only lie elsewhere now: reading a moved model takes hours.
 
         A rename changes neither a file's number nor its times. Remote file systems may make up the numbers.
         """

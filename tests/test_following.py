@@ -222,7 +222,7 @@ def test_content_approved_anew_has_digests_of_its_own(digesting: Root) -> None:
 
 @pytest.mark.promise(9, "moved with digests known: they are taken along, and changed bytes are still found")
 def test_digests_move_with_their_files(digesting: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rename is one revision and reads nothing again, live and while down; changed bytes are found after it."""
+    """A rename is one revision and reads nothing again, also while down; changed bytes are found after."""
     big = tensors(7, 40_000)
     digesting.put("m", {"config.json": CONFIG, "model.safetensors": big, "onnx/extra.json": b"{}"})
     digesting.enter("m", "m")

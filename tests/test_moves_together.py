@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dxwatchd import manifest_view
-from tests.layouts.making import CONFIG, plain
+from tests.layouts.making import CONFIG, plain, torch
 from tests.test_moves import Moving, Said, model
 
 
@@ -129,3 +129,30 @@ def test_two_that_went_missing_in_one_place_are_both_told(root: Moving) -> None:
     folders = json.loads((root.settings.state_dir / "status.json").read_bytes())["folders"]
     assert sorted(folder["technical_name"] for folder in folders) == ["c", "d"]
     assert {folder["state"] for folder in folders} == {"missing"}
+
+
+def test_a_checkpoint_is_followed_and_no_other_is_proposed(root: Moving) -> None:
+    """One that a person added moves with its run; its neighbours and what is left behind stay passed over.
+    The finished model beside its equal last checkpoint is told from it.
+    """
+    for number in (10, 20):
+        state = {"trainer_state.json": plain({}), "optimizer.pt": torch(4)}
+        root.put(f"run/checkpoint-{number}", {**model(number), **state})
+    root.put("run", model(20))
+    root.enter("ck", "run/checkpoint-10")
+    root.enter("run", "run")
+    assert sorted(root.passes()) == [("registered", "ck", 1), ("registered", "run", 1)]
+    root.rename("run", "old/run")
+    assert sorted(root.passes()) == [("moved", "ck", 2), ("moved", "run", 2)]
+    assert root.said("ck").path == "old/run/checkpoint-10"
+    assert root.said("run").path == "old/run"
+    assert root.passes() == []
+    root.copy("old/run/checkpoint-10", "run/checkpoint-10")
+    assert root.passes() == [("moved", "ck", 3)]
+    assert root.said("ck").path == "run/checkpoint-10"
+    assert root.paths() == {"ck": "run/checkpoint-10", "run": "run"}
+    root.delete("run/checkpoint-10")
+    assert root.passes() == [("moved", "ck", 4)]
+    root.enter("ck", None)
+    assert root.passes() == [("removed", "ck", 5)]
+    assert root.paths() == {"run": "run"}

@@ -20,18 +20,17 @@ from dxwatchd.core.folder_states import (
     MANIFEST_BUSY,
     FolderStates,
     changed_since_proposed,
-    left_behind,
     same_path,
     superfluous,
     told,
 )
 from dxwatchd.core.hints import hints_of
 from dxwatchd.core.judged import WAITING, Judged, Known, Outcome, unready
-from dxwatchd.core.layouts import find
 from dxwatchd.core.lineage import resolved
 from dxwatchd.core.misplaced import Misplaced
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import canonical
+from dxwatchd.core.passed_over import find_moved
 from dxwatchd.core.plan import NewProposal, Observation, Options, Plan
 from dxwatchd.core.readiness import Verdict, judge
 from dxwatchd.core.reasons import Reason, State, state_of
@@ -93,12 +92,13 @@ class _Decision:
         # an entry that is not in force still speaks of its folder
         everyone: tuple[Entry | Broken, ...] = (*seen.manifest.entries, *seen.manifest.broken, *gone.held)
         self.claimed = frozenset(one.path for one in everyone)
-        found = find(seen.snapshot, propose_checkpoints=options.propose_checkpoints, entered=self.claimed)
+        found, unasked = find_moved(seen, options, self.claimed, gone.lost)
         self.strays = {stray.path: stray for stray in found.strays}
         self.rests: dict[str, Rest] = {}
         self.digests = DigestView(seen.snapshot, seen.digests)
         self.judged = {model.path: self._judged(model) for model in found.models}
-        self.unclaimed = {path: one for path, one in self.judged.items() if path not in self.claimed}
+        spoken_of = self.claimed | unasked
+        self.unclaimed = {path: one for path, one in self.judged.items() if path not in spoken_of}
         self.states = FolderStates(self.judged)
         self.root = Opinion(seen.memory)
         entries = (*claims.entries, *gone.held)
@@ -217,10 +217,8 @@ class _Decision:
         anothers = any(outcome.folder in those for those in (self.judged, self.claimed, self.states))
         told_at = entry.path if outcome.state is State.MISSING and anothers else outcome.folder
         self.states.say(told_at, outcome.state, outcome.reasons, entry)
-        if told_at != entry.path and entry.path in self.judged:
-            here = self.judged[entry.path]
-            left = (left_behind(entry, told_at),) if here.verdict.whole else here.verdict.reasons
-            self.states.say(entry.path, State.CONFLICT if here.verdict.whole else unready(here), left)
+        if told_at != entry.path:
+            self.states.left_behind(entry, told_at)
         return outcome
 
     def _here(self, path: str) -> tuple[Reason, ...]:
