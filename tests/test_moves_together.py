@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dxwatchd import manifest_view
+from dxwatchd.commands.explaining import explain
 from tests.layouts.making import CONFIG, plain, torch
 from tests.test_moves import Moving, Said, model
 
@@ -156,3 +157,33 @@ def test_a_checkpoint_is_followed_and_no_other_is_proposed(root: Moving) -> None
     root.enter("ck", None)
     assert root.passes() == [("removed", "ck", 5)]
     assert root.paths() == {"run": "run"}
+
+
+@pytest.mark.promise(10, "moved out of the models root, with a link left behind")
+def test_a_link_that_leads_out_is_named(root: Moving, capsys: pytest.CaptureFixture[str]) -> None:
+    """`status` and `explain` say so of a registered model; `explain` also of one that nobody registered."""
+    root.register(a=1)
+    (root.models / "a").rename(root.models.parent / "out")
+    for name in ("a", "b"):
+        (root.models / name).symlink_to(root.models.parent / "out")
+    assert root.passes() == [("missing", "a", 2)]
+    assert "a is a link that leads out of the models root; copy" in root.told("a")[1]
+    capsys.readouterr()
+    for name in ("a", "b"):
+        assert explain(root.settings, name, as_json=False) == 1
+        assert f"{name} is a link that leads out of the models root; copy" in capsys.readouterr().out
+
+
+@pytest.mark.promise(10, "explain of a registered folder that is gone")
+def test_explain_says_what_status_says_of_what_is_gone(
+    root: Moving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """State, name, why and what to do."""
+    root.register(a=1)
+    root.delete("a")
+    root.passes()
+    capsys.readouterr()
+    assert explain(root.settings, "a", as_json=False) == 1
+    said = capsys.readouterr().out
+    assert "a  missing as a" in said
+    assert "no model is there any more; bring it back, or `dxwatchd remove a`" in said

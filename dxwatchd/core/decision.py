@@ -212,8 +212,9 @@ class _Decision:
         outcome = register(entry, known, self.judged, candidates)
         if doubted and outcome.state is State.DRIFTED:
             outcome = replace(outcome, reasons=(DOUBTED, *outcome.reasons))
-        if outcome.state is State.MISSING and card is None:
-            outcome = self.misplaced.hinted(entry, outcome)
+        if outcome.state is State.MISSING:
+            more = self.misplaced.hinted if card is None else self.misplaced.linked
+            outcome = more(entry, outcome)
         anothers = any(outcome.folder in those for those in (self.judged, self.claimed, self.states))
         told_at = entry.path if outcome.state is State.MISSING and anothers else outcome.folder
         self.states.say(told_at, outcome.state, outcome.reasons, entry)
