@@ -158,6 +158,8 @@ class Cycle:
         self.memory.moved_in = {
             path for path in self.memory.moved_in | hints.moved_in if path in snapshot.folders
         }
+        if self._integrity is not None and lost is None:
+            self._integrity.follow(snapshot)
         plan = self._decide(snapshot, lost, view, (now, seen_at), accept_removals=accept_removals)
         self.memory.watched = plan.watched
         self.memory.restless = set(plan.watched)

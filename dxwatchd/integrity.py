@@ -11,7 +11,7 @@ import structlog
 from dxwatchd.core.plan import FolderState, Plan
 from dxwatchd.core.provenance import Check, Digests, Known, Wanted, mismatches, overall
 from dxwatchd.core.reasons import State
-from dxwatchd.core.snapshot import Snapshot, Stat
+from dxwatchd.core.snapshot import Snapshot, Stat, basename, join
 from dxwatchd.core.text import printable
 from dxwatchd.digesting import Digester
 from dxwatchd.log import Key
@@ -39,6 +39,7 @@ class Integrity:
         """Begin. path: where digests are kept; idle: called from a thread when all are computed."""
         self._db = DigestsDb(path)
         self._known: dict[tuple[str, Stat], Digests] = self._db.all()
+        self._folders: dict[str, Stat] = {}
         self._refused: dict[tuple[str, Stat], float] = {}
         self._now = float("-inf")
         self._told: dict[str, Check] = {}
@@ -58,6 +59,26 @@ class Integrity:
         """All digests computed so far, to decide by."""
         self._take()
         return self._known
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Take up the digests of files that only lie elsewhere now: reading a moved model takes hours.
+
+        A rename changes neither a file's number nor its times. Remote file systems may make up the numbers.
+        """
+        self._take()
+        moved: dict[tuple[str, Stat], list[str]] = {}
+        for path, folder in snapshot.folders.items():
+            if self._folders.get(path) == folder.stat:
+                continue
+            for name, file in folder.files.items():
+                if file.stat is not None and file.stat.device not in snapshot.remote_devices:
+                    moved.setdefault((name, file.stat), []).append(join(path, name))
+        self._folders = {path: folder.stat for path, folder in snapshot.folders.items()}
+        for (before, stat), digests in list(self._known.items()) if moved else ():
+            for place in moved.pop((basename(before), stat), ()):
+                if place != before and (place, stat) not in self._known:
+                    self._known[place, stat] = digests
+                    self._db.remember(place, stat, digests)
 
     def after(self, plan: Plan, snapshot: Snapshot, now: float) -> None:
         """Begin to compute what `plan`, a decision about `snapshot`, found pending.

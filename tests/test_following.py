@@ -14,6 +14,7 @@ from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import parse
 from dxwatchd.core.records import UNRESOLVED, Base
 from dxwatchd.cycle import Cycle
+from dxwatchd.digesting import Digester
 from dxwatchd.hints import Hints
 from dxwatchd.settings import Settings
 from dxwatchd.stores.card_directory import CardDirectory
@@ -217,6 +218,33 @@ def test_content_approved_anew_has_digests_of_its_own(digesting: Root) -> None:
     new = digesting.card("m")
     assert new.integrity.status == "computed"
     assert [file.digest for file in new.files] != [file.digest for file in old.files]
+
+
+@pytest.mark.promise(9, "moved with digests known: they are taken along, and changed bytes are still found")
+def test_digests_move_with_their_files(digesting: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rename is one revision and reads nothing again, also while down; changed bytes are found after."""
+    big = tensors(7, 40_000)
+    digesting.put("m", {"config.json": CONFIG, "model.safetensors": big, "onnx/extra.json": b"{}"})
+    digesting.enter("m", "m")
+    digesting.passes()
+    first = digesting.card("m")
+    models = digesting.settings.models_root
+    with monkeypatch.context() as patch:
+        patch.setattr(Digester, "_digests", lambda _digester, _wanted: pytest.fail("read again"))
+        (models / "m").rename(models / "n")
+        assert digesting.passes() == [("moved", "m", 3)]
+        digesting.cycle.close()
+        (models / "o").mkdir()
+        (models / "n").rename(models / "o" / "n")
+        digesting.cycle = Cycle(digesting.settings, digested=_nothing)
+        assert digesting.passes() == [("moved", "m", 4)]
+    assert digesting.card("m").files == first.files
+    assert digesting.card("m").integrity == first.integrity
+    (models / "o" / "n").rename(models / "q")
+    changed = bytearray(big)
+    changed[100_000] ^= 1  # between the fingerprint's samples
+    (models / "q" / "model.safetensors").write_bytes(changed)
+    assert digesting.passes() == [("moved", "m", 5), ("drifted", "m", 6)]
 
 
 def test_without_digests_a_card_stays_pending(root: Root) -> None:

@@ -370,3 +370,28 @@ def test_digests_are_not_forgotten_while_the_root_is_empty(
         keeper._forget_at = 0
         guarded.settle(accept=True)
         assert not set(keeper.known()) & known  # a person said that they are gone
+
+
+@pytest.mark.promise(9, "an entry edited to approve anew while the wrong disk is mounted")
+def test_an_edit_approves_nothing_of_the_wrong_root(guarded: Guarded) -> None:
+    """By hand as by the command: the card keeps what was approved, says why, and takes what is on the right
+    disk once that is back.
+    """
+    _start(guarded)
+    assert guarded.cycle is not None
+    pinned = guarded.cycle.cards.published().cards["b"].fingerprint
+    with_line = dict.fromkeys(NAMES, "") | {"b": f'fingerprint = "{pinned}"\n'}
+    guarded.write([one + with_line[name] for name, one in zip(NAMES, _entries(), strict=True)])
+    guarded.settle()
+    with mounted(guarded.models):
+        _wrong(guarded.models)
+        guarded.put("b", 70)
+        guarded.settle()
+        assert guarded.availability()["b"] == "drifted"
+        guarded.write(_entries())  # without the line, what is there is taken
+        assert guarded.settle() == []
+        (told,) = [folder for folder in guarded.status()["folders"] if folder["path"] == "b"]
+        assert told["reasons"][0]["kind"] == "root_doubted"
+    guarded.settle()
+    assert guarded.availability()["b"] == "available"
+    assert guarded.cycle.cards.published().cards["b"].fingerprint == pinned

@@ -21,7 +21,7 @@ from dxwatchd.core.records import Availability, CardRecord
 from dxwatchd.core.text import printable
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
-from dxwatchd.stores.card_directory import INDEX, read_stored
+from dxwatchd.stores.card_directory import INDEX, CardDirectory, read_stored
 from dxwatchd.stores.instance_lock import InstanceLock
 from dxwatchd.stores.manifest_edit import edit, put, table_of
 from dxwatchd.stores.manifest_file import ManifestError, create, patiently, read_whole
@@ -41,8 +41,7 @@ def approve(settings: Settings, name: str | None, names: NewNames) -> int:
     entry = _the_one_proposal(manifest) if name is None else _entry(settings, manifest, name)
     insist_on_known_root(settings)
     values: dict[str, object] = {"status": Status.APPROVED.value, **_names(names)}
-    stored = read_stored(StateDirectory(settings.state_dir).cards / f"{entry.technical_name}.json")
-    card = stored.record if stored is not None else None
+    card = _card(settings, entry)
     path, found = _place(settings, entry, card)
     superfluous = manifest.at_path(path) if path != entry.path else None
     if path != entry.path:
@@ -211,6 +210,17 @@ def _place(settings: Settings, entry: Entry, card: CardRecord | None) -> tuple[s
         there = fingerprint_of(settings, card.path)
         return (card.path, there) if there is not None else (entry.path, None)
     return entry.path, found
+
+
+def _card(settings: Settings, entry: Entry) -> CardRecord | None:
+    """The entry's card; while there is none under its name, that of the name which it had before."""
+    folder = StateDirectory(settings.state_dir).cards
+    stored = read_stored(folder / f"{entry.technical_name}.json")
+    if stored is not None or entry.status is not Status.APPROVED:
+        return stored.record if stored is not None else None
+    cards = CardDirectory(folder)
+    cards.look()
+    return next((one.record for one in cards.cards.values() if one.record.entry_path == entry.path), None)
 
 
 def _change(settings: Settings, change: Callable[[AoT], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from dxwatchd.commands.reporting import read_status
 from dxwatchd.core.entries import normal_path
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import ModelFolder
+from dxwatchd.core.path_hints import leads_out
 from dxwatchd.core.provenance import Check, Expected, expected_digests
 from dxwatchd.core.readiness import Verdict
 from dxwatchd.core.reasons import Reason
@@ -43,7 +45,7 @@ def explain(settings: Settings, path: str, *, as_json: bool) -> int:
         output.as_json(_explained(place, told, here, looked, passed_over))
     else:
         if not here and not looked.strays:
-            _explain_nothing(settings, place, looked)
+            _explain_nothing(settings, place, looked, told)
         for model, verdict in here:
             expected = expected_digests(model, looked.snapshot)
             said = _told(settings, model.path)
@@ -91,8 +93,18 @@ def _told(settings: Settings, place: str) -> dict[str, Any] | None:
     return next((folder for folder in folders if folder["path"] == printable(place, 4096)), None)
 
 
-def _explain_nothing(settings: Settings, place: str, looked: Looked) -> None:
+def _explain_nothing(settings: Settings, place: str, looked: Looked, told: Mapping[str, Any] | None) -> None:
+    if told is not None and told["reasons"]:
+        name = f" as {told['technical_name']}" if told["technical_name"] else ""
+        output.say(f"{printable(place)}  {told['state']}{name}")
+        for number, reason in enumerate(told["reasons"]):
+            output.say(f"{'why' if number == 0 else '':<12} {reason['told']}")
+        return
     if place not in looked.snapshot.folders:
+        real = Path(os.path.realpath(settings.models_root / place))
+        if not real.is_relative_to(os.path.realpath(settings.models_root)):
+            output.say(str(leads_out(place)))
+            return
         output.say(f"{printable(place)}: there is no such folder below {settings.models_root}")
         return
     output.say(f"{printable(place)}: no model is recognised in it or below")

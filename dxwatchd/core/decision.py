@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from dxwatchd.core.absence import Folders, sight_of
 from dxwatchd.core.claims import Claims, settle
+from dxwatchd.core.content import approved_anew
 from dxwatchd.core.derivation import derive, held
 from dxwatchd.core.digest_view import DigestView
 from dxwatchd.core.entries import Broken, Entry, Problem, Status, in_order
@@ -25,11 +26,11 @@ from dxwatchd.core.folder_states import (
 )
 from dxwatchd.core.hints import hints_of
 from dxwatchd.core.judged import WAITING, Judged, Known, Outcome, unready
-from dxwatchd.core.layouts import find
 from dxwatchd.core.lineage import resolved
 from dxwatchd.core.misplaced import Misplaced
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.naming import canonical
+from dxwatchd.core.passed_over import find_moved
 from dxwatchd.core.plan import NewProposal, Observation, Options, Plan
 from dxwatchd.core.readiness import Verdict, judge
 from dxwatchd.core.reasons import Reason, State, state_of
@@ -91,15 +92,17 @@ class _Decision:
         # an entry that is not in force still speaks of its folder
         everyone: tuple[Entry | Broken, ...] = (*seen.manifest.entries, *seen.manifest.broken, *gone.held)
         self.claimed = frozenset(one.path for one in everyone)
-        found = find(seen.snapshot, propose_checkpoints=options.propose_checkpoints, entered=self.claimed)
+        found, unasked = find_moved(seen, options, self.claimed, gone.lost)
         self.strays = {stray.path: stray for stray in found.strays}
         self.rests: dict[str, Rest] = {}
         self.digests = DigestView(seen.snapshot, seen.digests)
         self.judged = {model.path: self._judged(model) for model in found.models}
-        self.unclaimed = {path: one for path, one in self.judged.items() if path not in self.claimed}
+        spoken_of = self.claimed | unasked
+        self.unclaimed = {path: one for path, one in self.judged.items() if path not in spoken_of}
         self.states = FolderStates(self.judged)
         self.root = Opinion(seen.memory)
-        self.twins = Twins(self.judged, self.claimed, (*claims.entries, *gone.held), seen.published)
+        entries = (*claims.entries, *gone.held)
+        self.twins = Twins(self.judged, self.claimed, entries, seen.published, gone.renamed)
         self.misplaced = Misplaced(seen, self.judged)
 
     def _judged(self, model: ModelFolder) -> Judged:
@@ -163,7 +166,7 @@ class _Decision:
     def _registrations(self) -> tuple[tuple[CardChange, ...], tuple[CardRecord, ...]]:
         """The cards to be written and to be removed. A renamed one stays until the new one can be written."""
         before = {card.entry_path: card for card in self.gone.withdrawals}
-        staying: list[CardRecord] = []
+        staying: list[tuple[CardRecord, str]] = []
         changes: list[CardChange] = []
         approved = [one for one in self.claims.entries if one.status is Status.APPROVED]
         for entry in (*approved, *self.gone.held):
@@ -171,16 +174,20 @@ class _Decision:
             changes.extend([outcome.change] if outcome.change is not None else [])
             renamed = before.get(entry.path)
             if renamed is not None and self._card(entry) is None and outcome.change is None:
-                staying.append(renamed)
-        for card in staying:
-            outcome = self._registered(entry_of(card), None)
+                staying.append((renamed, outcome.folder))
+        for card, folder in staying:
+            outcome = self._registered(entry_of(card), None, folder)
             changes.extend([outcome.change] if outcome.change is not None else [])
-        return tuple(changes), tuple(card for card in self.gone.withdrawals if card not in staying)
+        stays = [card for card, _ in staying]
+        return tuple(changes), tuple(card for card in self.gone.withdrawals if card not in stays)
 
     def _card(self, entry: Entry) -> CardRecord | None:
         return self.seen.published.named(entry.technical_name)
 
-    def _registered(self, entry: Entry, renamed: CardRecord | None) -> Outcome:
+    def _registered(self, entry: Entry, renamed: CardRecord | None, shared: str = "") -> Outcome:
+        """What is to be done about one entry. shared: a folder that may be its own though of it something is
+        said already: of the same entry by its other name.
+        """
         if owned := self.misplaced.owned(entry):
             self.states.say(entry.path, State.CONFLICT, owned, entry)
             return Outcome(State.CONFLICT, folder=entry.path)  # a published card stays as it is
@@ -189,19 +196,30 @@ class _Decision:
         if card is None and renamed is None and entry.path in self.judged and self.root.doubts(entry.path):
             self.states.say(entry.path, State.COPYING, (DOUBTED,), entry)
             return Outcome(State.COPYING, (DOUBTED,), folder=entry.path)
+        doubted = card is not None and approved_anew(entry, card) and self.root.doubts(entry.path)
+        if card is not None and doubted:  # an approval is not of what lies on the wrong disk
+            entry = replace(entry, fingerprint=card.approved_fingerprint, digest=None)
         known = Known(
             card,
             revision,
             renamed,
             self._here(entry.path),
             lambda: self.twins.elsewhere(entry, card),
-            lambda: self.twins.rivals(entry, card),
+            lambda: self.twins.rivals(entry, card or renamed),
         )
-        candidates = self.twins.candidates(entry, card or renamed, self.states, self.root.doubts)
+        said = self.states if not shared else {one.path for one in self.states.all()} - {shared}
+        candidates = self.twins.candidates(entry, card or renamed, said, self.root.doubts)
         outcome = register(entry, known, self.judged, candidates)
-        if outcome.state is State.MISSING and card is None:
-            outcome = self.misplaced.hinted(entry, outcome)
-        self.states.say(outcome.folder, outcome.state, outcome.reasons, entry)
+        if doubted and outcome.state is State.DRIFTED:
+            outcome = replace(outcome, reasons=(DOUBTED, *outcome.reasons))
+        if outcome.state is State.MISSING:
+            more = self.misplaced.hinted if card is None else self.misplaced.linked
+            outcome = more(entry, outcome)
+        anothers = any(outcome.folder in those for those in (self.judged, self.claimed, self.states))
+        told_at = entry.path if outcome.state is State.MISSING and anothers else outcome.folder
+        self.states.say(told_at, outcome.state, outcome.reasons, entry)
+        if told_at != entry.path:
+            self.states.left_behind(entry, told_at)
         return outcome
 
     def _here(self, path: str) -> tuple[Reason, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dxwatchd.core.entries import Entry, Problem
-from dxwatchd.core.judged import Judged
+from dxwatchd.core.judged import Judged, unready
 from dxwatchd.core.plan import FolderState, NewProposal
 from dxwatchd.core.reasons import Reason, ReasonKind, State
 from dxwatchd.core.snapshot import Snapshot
@@ -37,6 +37,14 @@ class FolderStates:
                 told = replace(told, warnings=judged.verdict.warnings, model=judged.model)
             self._states[path] = told
 
+    def left_behind(self, entry: Entry, place: str) -> None:
+        """Note what came to the path of an entry whose own folder was moved to `place`, if anything did."""
+        judged = self._judged.get(entry.path)
+        if judged is not None and not judged.verdict.whole:
+            self.say(entry.path, unready(judged), judged.verdict.reasons)
+        elif judged is not None:
+            self.say(entry.path, State.CONFLICT, (_left_behind(entry, place),))
+
     def not_in_force(self, path: str, why: tuple[Reason, ...], entry: Entry | None = None) -> None:
         """Note that an entry of this folder is not in force: a conflict, or one reason more."""
         state = self._states.get(path)
@@ -44,6 +52,15 @@ class FolderStates:
             self.say(path, State.CONFLICT, why, entry)
         else:
             self._states[path] = replace(state, reasons=(*state.reasons, *why))
+
+
+def _left_behind(entry: Entry, place: str) -> Reason:
+    return Reason(
+        ReasonKind.MOVED,
+        found=f'the entry "{entry.technical_name}" is of this path, and its folder was moved to {place}',
+        remedy=f'write path = "{place}" into that entry to have this one proposed, '
+        f"or `dxwatchd approve {entry.technical_name}` to take this one instead",
+    )
 
 
 def folder_state(

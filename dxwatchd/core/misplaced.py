@@ -9,9 +9,10 @@ from dxwatchd.core.entries import Entry, Problem
 from dxwatchd.core.folder_states import told
 from dxwatchd.core.judged import Judged, Outcome
 from dxwatchd.core.overlap import above, is_part, part_problem
-from dxwatchd.core.path_hints import hint, names_in
+from dxwatchd.core.path_hints import hint, leads_out, names_in
 from dxwatchd.core.plan import Observation
 from dxwatchd.core.reasons import Reason, state_of
+from dxwatchd.core.snapshot import Trouble
 
 MOST_HINTS = 50
 """Entries without their folder for which the names that are there are compared, in one pass."""
@@ -35,6 +36,13 @@ class Misplaced:
         if entry.number >= 0 and self._seen.manifest_trouble is None:
             self.problems.append(problem)
         return (told(problem),)
+
+    def linked(self, entry: Entry, outcome: Outcome) -> Outcome:
+        """The outcome of an entry whose folder is gone, with the link left there, if it leads out."""
+        file = self._seen.snapshot.file(entry.path)
+        if file is None or file.trouble is not Trouble.LINK_OUTSIDE:
+            return outcome
+        return replace(outcome, reasons=(leads_out(entry.path), *outcome.reasons))
 
     def hinted(self, entry: Entry, outcome: Outcome) -> Outcome:
         """The outcome of an entry that waits for its folder, with what else may have been meant."""

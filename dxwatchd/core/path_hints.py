@@ -53,11 +53,7 @@ def hint(path: str, inside: Inside) -> Reason | None:
     for number, part in enumerate(parts):
         names, place = inside(here), join(here, part)
         if part in names.outside:
-            return Reason(
-                ReasonKind.LINK_OUTSIDE,
-                found=f"{printable(place)} is a link that leads out of the models root",
-                remedy="copy the folder itself into the models root",
-            )
+            return leads_out(place)
         if part in names.files:
             return _hint("it is a file and no folder", here)
         if part in names.links:
@@ -75,6 +71,15 @@ def hint(path: str, inside: Inside) -> Reason | None:
             remedy="only a shell knows ~: write the path relative to the models root",
         )
     return _hint("no such folder is there", meant) if meant is not None else None
+
+
+def leads_out(place: str) -> Reason:
+    """What to say of a link that leads out of the models root."""
+    return Reason(
+        ReasonKind.LINK_OUTSIDE,
+        found=f"{printable(place)} is a link that leads out of the models root",
+        remedy="copy the folder itself into the models root",
+    )
 
 
 def _hint(found: str, meant: str) -> Reason:

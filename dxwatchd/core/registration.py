@@ -144,7 +144,10 @@ def _absent(entry: Entry, known: Known, candidates: Mapping[str, Judged]) -> Out
         moved = new_place(known, known.renamed, candidates) if known.renamed is not None else None
         if moved is not None and moved.verdict.whole:  # moved, and then given another name
             return _first_time(entry, known, moved, (moved_to(entry, moved),))
-        return Outcome(here or State.MISSING, known.here or (_AWAITED,), folder=entry.path)
+        said = known.here or (
+            (_AWAITED,) if known.renamed is None else gone(entry, known, known.renamed, candidates)
+        )
+        return Outcome(here or State.MISSING, said, folder=entry.path)
     place = new_place(known, card, candidates)
     if place is not None:
         return _moved(entry, card, place)

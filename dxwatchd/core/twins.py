@@ -14,7 +14,8 @@ from dxwatchd.core.records import CardRecord, Published
 class Twins:
     """The model folders `judged` and the entries in force by content; worked out where it is asked.
 
-    claimed: the paths of all entries, also of those that are not in force.
+    claimed: the paths of all entries, also of those that are not in force; renamed: the cards of entries that
+    have another name by now.
     """
 
     def __init__(
@@ -23,11 +24,13 @@ class Twins:
         claimed: Set[str],
         entries: Iterable[Entry],
         published: Published,
+        renamed: Iterable[CardRecord] = (),
     ) -> None:
         self._judged = judged
         self._claimed = claimed
         self._entries = tuple(entries)
         self._published = published
+        self._renamed = {card.entry_path: card for card in renamed}
 
     def candidates(
         self, entry: Entry, card: CardRecord | None, taken: Container[str], doubts: Callable[[str], bool]
@@ -40,14 +43,23 @@ class Twins:
         """
         if card is None or (entry.path in self._judged and entry.path == card.path):
             return {}
-        name = canonical(card.technical_name)  # the entry may have been given another one since
         return {
             path: one
             for path, one in self.undecided.items()
-            if path not in taken
-            and self._followed.get(path, name) == name
-            and (path in self._followed or not doubts(path))
+            if path not in taken and self._is_free(path, one.verdict.fingerprint, card, doubts)
         }
+
+    def _is_free(self, path: str, found: str, card: CardRecord, doubts: Callable[[str], bool]) -> bool:
+        """Whether `card` may be followed to `path`, where the content `found` lies.
+
+        One that was followed there has the place, until the content of another one lies there.
+        """
+        name = canonical(card.technical_name)  # the entry may have been given another one since
+        followed = self._followed.get(path, {})
+        others = {content for other, content in followed.items() if other != name}
+        if name in followed:
+            return found == card.fingerprint or (found not in others and found not in self._missing)
+        return not doubts(path) and (not others or (found == card.fingerprint and found not in others))
 
     @cached_property
     def undecided(self) -> dict[str, Judged]:
@@ -58,8 +70,12 @@ class Twins:
         }
 
     @cached_property
-    def _followed(self) -> dict[str, str]:
-        return {card.path: name for name, card in self._published.cards.items()}
+    def _followed(self) -> dict[str, dict[str, str]]:
+        """By path, the names of the cards that were last there, with their content."""
+        followed: dict[str, dict[str, str]] = {}
+        for name, card in self._published.cards.items():
+            followed.setdefault(card.path, {})[name] = card.fingerprint
+        return followed
 
     @cached_property
     def _places(self) -> dict[str, list[str]]:
@@ -85,7 +101,7 @@ class Twins:
         """Approved entries whose content is not where their card saw it last, by that content."""
         missing: dict[str, list[str]] = {}
         for entry in self._entries:
-            card = self._published.named(entry.technical_name)
+            card = self._published.named(entry.technical_name) or self._renamed.get(entry.path)
             if card is None or entry.status is not Status.APPROVED or entry.path in self._judged:
                 continue
             if card.path not in self._places.get(card.fingerprint, ()) or card.path in self._decided:
