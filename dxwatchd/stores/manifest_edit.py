@@ -18,9 +18,10 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Table
 
 from dxwatchd.core.claims import settle
-from dxwatchd.core.entries import Problem
+from dxwatchd.core.entries import Problem, normal_path, text_of
 from dxwatchd.core.manifest import Manifest, parse
 from dxwatchd.core.records import Published
+from dxwatchd.core.text import printable
 from dxwatchd.stores.exchange import bring_back, exchange, one_at_a_time
 from dxwatchd.stores.manifest_file import ManifestError, patiently, read_whole
 
@@ -85,14 +86,26 @@ def _without_lines(problem: Problem) -> tuple[str, str]:
     return problem.key, re.sub(r"\bline \d+", "line", problem.message)
 
 
-def table_of(tables: AoT, technical_name: str) -> Table:
-    """The table of an entry. Raises ManifestError where there is none."""
-    for table in tables:
-        if isinstance(table, Table) and table.get("technical_name") == technical_name:
-            return table
+def table_of(tables: AoT, technical_name: str, path: str | None = None, number: int = -1) -> Table:
+    """The table of an entry: its name may stand at another path too, pasted or not changed yet.
+
+    path: the entry's, None where any is meant; number: where it stood when it was read, which tells tables of
+    the same name and path apart. Raises ManifestError where there is none.
+    """
+    found = [at for at, table in enumerate(tables) if says(table, technical_name, path)]
+    if found:
+        return tables[number if number in found else found[0]]
+    where = "" if path is None else f' at the path "{printable(path, 120)}"'
     raise ManifestError(
-        f'no entry has the technical name "{technical_name}"', "`dxwatchd status` shows them all"
+        f'no entry has the technical name "{technical_name}"{where}', "`dxwatchd status` shows them all"
     )
+
+
+def says(table: object, technical_name: str, path: str | None) -> bool:
+    """Whether a table gives this name and this path, whatever else is wrong with it."""
+    if not isinstance(table, Table) or table.get("technical_name") != technical_name:
+        return False
+    return path is None or normal_path(text_of(table, "path")) == path
 
 
 def put(table: Table, values: Mapping[str, Any]) -> None:
