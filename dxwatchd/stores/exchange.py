@@ -113,13 +113,14 @@ def _exchange(target: Path, aside: Path, before: bytes, after: bytes) -> None:
 def bring_back(target: Path) -> None:
     """Put back what somebody saved and a killed command was about to put back.
 
-    Where the file was saved anew since, it is kept beside it under a name that can be seen. Raises OSError.
+    Where the file was saved anew since, it is kept beside it under a name that can be seen. What somebody is
+    still writing to is left for the next time, and what is another user's for them. Raises OSError.
     """
     if not _left(target):
         return
     with one_at_a_time(target.parent) as alone:
         for left in _left(target):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(Changed, FileNotFoundError, PermissionError, IsADirectoryError):
                 found = left.stat()
                 if alone or time.time() - found.st_mtime > OLD:
                     _bring_back(target, left)
@@ -127,6 +128,8 @@ def bring_back(target: Path) -> None:
 
 def _bring_back(target: Path, left: Path) -> None:
     before, after = left.name.rsplit("-", 2)[-2:]
+    if has_writer(left):  # who opened it in its place and saves into it
+        raise Changed
     if _short(content_of(left)) in (before, after):
         left.unlink()  # what was replaced by a change made from it, or what never got there
     elif _short(ours := content_of(target)) == after:
