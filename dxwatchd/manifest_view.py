@@ -75,7 +75,7 @@ class ManifestView:
         except Gone as error:
             return self._gone(error, now)
         except ManifestError as error:
-            return self._troubled(Problem(error.message, error.remedy))
+            return self._troubled(Problem(error.message, error.remedy, error.line, error.column))
         except OSError as error:
             return self._troubled(Problem(f"it cannot be made: {error.strerror}", _remedy(error)))
         self._gone_at = None

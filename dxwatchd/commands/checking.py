@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dxwatchd.commands import output
 from dxwatchd.commands.one_folder import looks_like_a_model, models_in
-from dxwatchd.commands.output import DONE, PROBLEMS, CommandError
+from dxwatchd.commands.output import DONE, PROBLEMS
 from dxwatchd.core.claims import settle
 from dxwatchd.core.entries import Entry, Problem, Status, in_order
 from dxwatchd.core.manifest import Manifest, parse
@@ -42,7 +42,14 @@ EMPTIED = Problem(
 
 def check(settings: Settings, *, as_json: bool) -> int:
     """Every problem of the manifest; the settings were checked on the way here."""
-    manifest = parse(_read(settings.manifest).text, str(settings.models_root))
+    try:
+        text = _read(settings.manifest).text
+    except ManifestError as error:
+        first = Problem(error.message, error.remedy, error.line, error.column)
+        rest = parse(error.text, str(settings.models_root)).problems
+        _answer(settings, Manifest(parses=False), [first, *rest], [], as_json=as_json)
+        return PROBLEMS
+    manifest = parse(text, str(settings.models_root))
     cards = CardDirectory(StateDirectory(settings.state_dir).cards)
     cards.look()
     claims = settle(manifest, cards.published())
@@ -60,15 +67,13 @@ def check(settings: Settings, *, as_json: bool) -> int:
 
 
 def _read(path: Path) -> Read:
-    """The manifest, also while somebody is saving it."""
+    """The manifest, also while somebody is saving it. Raises ManifestError."""
     for _ in range(TRIES):
         try:
             return read(path)
-        except ManifestError as error:
-            raise CommandError(f"{path}: {error.message}", error.remedy, code=PROBLEMS) from None
         except Changed:
             time.sleep(PAUSE)
-    raise CommandError(f"{path}: it is being written to", "try again", code=PROBLEMS)
+    raise ManifestError("it is being written to", "try again")
 
 
 def _at_its_place(
@@ -112,20 +117,29 @@ def _names(root: Path, place: str) -> Names:
     real = Path(os.path.realpath(root))
     try:
         with os.scandir(root / place) as listing:
-            for item in listing:
-                if item.is_symlink() and item.is_dir():
-                    target = Path(os.path.realpath(item.path))
-                    if target.is_relative_to(real):
-                        links[item.name] = target.relative_to(real).as_posix()
-                    else:
-                        outside.add(item.name)
-                elif item.is_dir():
-                    folders.add(item.name)
-                else:
-                    files.add(item.name)
+            items = list(listing)
     except OSError:
         return Names()
+    for item in items:
+        if item.is_symlink() and _is_folder(item):
+            target = Path(os.path.realpath(item.path))
+            if target.is_relative_to(real):
+                links[item.name] = target.relative_to(real).as_posix()
+            else:
+                outside.add(item.name)
+        elif _is_folder(item):
+            folders.add(item.name)
+        else:
+            files.add(item.name)
     return Names(folders, files, links, outside)
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    """Whether it is one, also where that cannot be told, as of a link that leads to itself."""
+    try:
+        return item.is_dir()
+    except OSError:
+        return False
 
 
 def _answer(

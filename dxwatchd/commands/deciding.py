@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tomlkit
-from tomlkit.items import AoT
+from tomlkit.items import AoT, Table
 
 from dxwatchd.commands import output
 from dxwatchd.commands.one_folder import fingerprint_of
@@ -23,7 +23,7 @@ from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.stores.card_directory import INDEX, CardDirectory, read_stored
 from dxwatchd.stores.instance_lock import InstanceLock
-from dxwatchd.stores.manifest_edit import edit, put, table_of
+from dxwatchd.stores.manifest_edit import edit, put, says, table_of
 from dxwatchd.stores.manifest_file import ManifestError, create, patiently, read_whole
 
 
@@ -55,9 +55,9 @@ def approve(settings: Settings, name: str | None, names: NewNames) -> int:
         values |= {"fingerprint": found, "digest": card.found_digest}
 
     def change(tables: AoT) -> None:
-        put(table_of(tables, entry.technical_name), values)
-        if superfluous is not None and superfluous.status is Status.PROPOSED:
-            _delete(tables, {superfluous.technical_name})
+        put(_table(tables, entry), values)
+        if superfluous is not None:
+            _delete(tables, [superfluous], only=Status.PROPOSED)
 
     _change(settings, change)
     technical = names.technical_name or entry.technical_name
@@ -69,7 +69,7 @@ def reject(settings: Settings, name: str) -> int:
     entry = _entry(settings, _manifest(settings), name)
     _change(
         settings,
-        lambda tables: put(table_of(tables, entry.technical_name), {"status": Status.REJECTED.value}),
+        lambda tables: put(_table(tables, entry), {"status": Status.REJECTED.value}),
     )
     return _follow_up(settings, f"rejected {entry.technical_name}", None)
 
@@ -99,7 +99,7 @@ def rename(settings: Settings, name: str, names: NewNames) -> int:
     if not _names(names):
         raise CommandError("no new name is given", "give --technical-name or --model-name", code=USAGE)
     entry = _entry(settings, _manifest(settings), name)
-    _change(settings, lambda tables: put(table_of(tables, entry.technical_name), _names(names)))
+    _change(settings, lambda tables: put(_table(tables, entry), _names(names)))
     technical = names.technical_name or entry.technical_name
     return _follow_up(settings, f"renamed {entry.technical_name}", technical)
 
@@ -107,29 +107,42 @@ def rename(settings: Settings, name: str, names: NewNames) -> int:
 def remove(settings: Settings, name: str) -> int:
     """Remove an entry, and with it its card. The model folder stays."""
     entry = _entry(settings, _manifest(settings), name)
-    _change(settings, lambda tables: _delete(tables, {entry.technical_name}))
+
+    def change(tables: AoT) -> None:
+        _table(tables, entry)  # it may be gone or another one by now
+        _delete(tables, [entry])
+
+    _change(settings, change)
     return _follow_up(settings, f"removed {entry.technical_name}; its folder {entry.path} stays", None)
 
 
 def tidy(settings: Settings) -> int:
     """Remove the proposals whose folder is gone."""
-    before = _gone(settings)
+    before = {entry.path for entry in _gone(settings)}
     insist_on_whole_root(settings)
-    gone = before & _gone(settings)  # gone on both sides of the look: no mount came or went in between
-    if not gone:
+    # gone on both sides of the look: no mount came or went in between
+    gone = [entry for entry in _gone(settings) if entry.path in before]
+    removed: set[str] = set()
+
+    def change(tables: AoT) -> None:
+        removed.clear()  # of a try that somebody's save made void
+        removed.update(_delete(tables, gone, only=Status.PROPOSED))
+
+    if gone:
+        _change(settings, change)
+    if not removed:
         output.say("nothing to tidy: every proposal's folder is there")
         return DONE
-    _change(settings, lambda tables: _delete(tables, gone))
-    return _follow_up(settings, f"removed {', '.join(sorted(gone))}", None)
+    return _follow_up(settings, f"removed {', '.join(sorted(removed))}", None)
 
 
-def _gone(settings: Settings) -> set[str]:
-    """The technical names of proposals without a folder."""
-    return {
-        entry.technical_name
+def _gone(settings: Settings) -> list[Entry]:
+    """The proposals without a folder."""
+    return [
+        entry
         for entry in _manifest(settings).entries
         if entry.status is Status.PROPOSED and not _may_be_there(settings.models_root / entry.path)
-    }
+    ]
 
 
 def _may_be_there(folder: Path) -> bool:
@@ -140,10 +153,24 @@ def _may_be_there(folder: Path) -> bool:
         return True
 
 
-def _delete(tables: AoT, names: set[str]) -> None:
+def _table(tables: AoT, entry: Entry) -> Table:
+    return table_of(tables, entry.technical_name, entry.path, entry.number)
+
+
+def _delete(tables: AoT, entries: Sequence[Entry], *, only: Status | None = None) -> set[str]:
+    """Delete every table of these entries, also one pasted twice. Returns the names of those deleted.
+
+    only: those of this status as it is now.
+    """
+    deleted = set()
     for number in reversed(range(len(tables))):
-        if tables[number].get("technical_name") in names:
+        table = tables[number]
+        if only is not None and table.get("status") != only.value:
+            continue  # somebody has decided meanwhile
+        if any(says(table, entry.technical_name, entry.path) for entry in entries):
+            deleted.add(str(table["technical_name"]))
             del tables[number]
+    return deleted
 
 
 def _names(names: NewNames) -> dict[str, object]:

@@ -60,6 +60,9 @@ def cannot_use(folder: Path, error: OSError) -> CommandError:
 def refused(error: OSError, path: Path, what: str = "") -> CommandError:
     """Nothing could be written to `path` or beside it. what: what does not happen, before the reason."""
     before = f"{what}: " if what else ""
+    if error.errno == errno.EPERM:  # who may write to a file may all the same not replace it
+        remedy = "run this as its owner or as root: its folder may be sticky; or `lsattr` shows it is locked"
+        return CommandError(f"{before}{path}: {error.strerror}", remedy)
     if error.errno in _RIGHTS:
         return CommandError(
             f"{before}{path}: {error.strerror}", "run this as a user who may write to it and its folder"

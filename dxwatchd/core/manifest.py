@@ -5,10 +5,22 @@ The daemon only reads and appends; what changes an existing entry is a person's 
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
-from dxwatchd.core.entries import Broken, Entry, Problem, in_order, near, normal_path, read_entry, text_of
+from dxwatchd.core.entries import (
+    KEYS,
+    Broken,
+    Entry,
+    Problem,
+    in_order,
+    near,
+    normal_path,
+    read_entry,
+    text_of,
+)
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.text import printable
 from dxwatchd.core.toml_lines import KeySpot, Lines, Spot, lines_of
@@ -21,7 +33,8 @@ class Manifest:
     """A parsed manifest.
 
     parses: whether it is TOML of the right shape at all (else there are no entries);
-    text: what it was read from, for the lines of its entries.
+    text: what it was read from, for the lines of its entries;
+    strays: broken entries that stand under no [[models]], by number, with the top-level key they stand at.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -29,9 +42,12 @@ class Manifest:
     problems: tuple[Problem, ...] = ()
     parses: bool = True
     text: str = field(default="", repr=False)
+    strays: Mapping[int, str] = field(default_factory=dict)
 
     def spot(self, number: int, key: str = "") -> Spot:
         """Where an entry, or the value of one of its keys, stands; zeros where that cannot be told."""
+        if number in self.strays:
+            return _lines(self.text).top.get(self.strays[number], _NOWHERE).key
         return _spot(_lines(self.text), number, key)
 
     def at_path(self, path: str) -> Entry | None:
@@ -55,13 +71,7 @@ def parse(text: str, root: str = "") -> Manifest:
     except (ValueError, RecursionError):
         return Manifest(problems=_of_no_toml(text, root), parses=False, text=text)
     problems = [
-        Problem(
-            f'unknown key "{printable(key, 80)}"',
-            near(key, frozenset({"models"})),
-            key=key,
-            of_key=True,
-            stops=False,
-        )
+        Problem(f'unknown key "{printable(key, 80)}"', _meant(data, key), key=key, of_key=True, stops=False)
         for key in data
         if key != "models"
     ]
@@ -80,9 +90,55 @@ def parse(text: str, root: str = "") -> Manifest:
         if entry is not None:
             entries.append(entry)
         else:
-            technical, model = text_of(table, "technical_name"), text_of(table, "model_name")
-            broken.append(Broken(number, technical, model, normal_path(text_of(table, "path"))))
-    return Manifest(tuple(entries), tuple(broken), tuple(_placed(problems, text)), text=text)
+            broken.append(_broken(number, table))
+    strays = dict(enumerate(_strays(data), start=len(tables)))
+    broken.extend(_broken(number, table) for number, (_, table) in strays.items())
+    keys = {number: key for number, (key, _) in strays.items()}
+    first = {key: number for number, key in reversed(keys.items())}
+    problems = [_of_stray(problem, first) for problem in problems]
+    return Manifest(
+        tuple(entries), tuple(broken), tuple(_placed(problems, text, keys)), text=text, strays=keys
+    )
+
+
+def _broken(number: int, table: Mapping[str, Any]) -> Broken:
+    technical, model = text_of(table, "technical_name"), text_of(table, "model_name")
+    return Broken(number, technical, model, normal_path(text_of(table, "path")))
+
+
+def _is_entry(value: object) -> bool:
+    """Whether a table was meant to be an entry: it names a model or its folder."""
+    return isinstance(value, dict) and bool(text_of(value, "technical_name") or text_of(value, "path"))
+
+
+def _strays(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Entries whose header is misspelt or gone, with the top-level key at which each begins.
+
+    Nobody meant to remove them: they keep their cards and folders, as other broken ones do.
+    """
+    if _is_entry(data):
+        yield next(key for key in data if key in KEYS), data
+    for key, value in data.items():
+        if key != "models":
+            yield from (
+                (key, one) for one in (value if isinstance(value, list) else [value]) if _is_entry(one)
+            )
+
+
+def _meant(data: Mapping[str, Any], key: str) -> str:
+    """What to do about a top-level key that is not `models`."""
+    if key in KEYS and _is_entry(data):
+        return "put a line [[models]] before the first line of this entry"
+    return near(key, frozenset({"models"}))
+
+
+def _of_stray(problem: Problem, strays: Mapping[str, int]) -> Problem:
+    """A problem of the file, as that of the broken entry whose header is what is wrong."""
+    number = strays.get(problem.key)
+    if problem.entry is not None or number is None:
+        return problem
+    remedy = problem.remedy if problem.key in KEYS else "begin each entry with a line [[models]]"
+    return replace(problem, entry=number, remedy=remedy, stops=True)
 
 
 def _of_no_toml(text: str, root: str) -> tuple[Problem, ...]:
@@ -126,14 +182,14 @@ def _spot(lines: Lines, number: int, key: str, *, of_key: bool = False) -> Spot:
     return there.key if of_key else there.value
 
 
-def _placed(problems: list[Problem], text: str) -> list[Problem]:
+def _placed(problems: list[Problem], text: str, strays: Container[int] = ()) -> list[Problem]:
     """The problems with the places they are at, in that order."""
     if not problems:
         return []
     lines = _lines(text)
     placed = []
     for problem in problems:
-        if problem.entry is None:
+        if problem.entry is None or problem.entry in strays:
             spot = lines.top.get(problem.key, _NOWHERE).key
         else:
             spot = _spot(lines, problem.entry, problem.key, of_key=problem.of_key)

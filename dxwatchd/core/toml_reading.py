@@ -64,8 +64,22 @@ def error_in(text: str) -> tuple[str, int, int] | None:
         begun = lines_of(text, "models").unclosed
         if begun is not None:
             return words, begun.line, begun.column
+        torn = _torn(text)
+        if torn is not None:
+            return words, *torn
         end = text.rstrip()
         return words, *_spot(text, len(end))
+    return None
+
+
+def _torn(text: str) -> tuple[int, int] | None:
+    """The end of the first line in which a string should end and does not: the parser looks for its end in
+    the lines that follow, and tells the last of them.
+    """
+    value = OpenValue()
+    for number, line in enumerate(text.split("\n"), start=1):
+        if value.read(line, 0):
+            return number, len(line.rstrip("\r")) + 1
     return None
 
 

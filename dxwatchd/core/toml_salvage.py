@@ -22,6 +22,7 @@ _MOST_JOINED = 50
 """Blocks that are looked through for the end of a string that a block leaves open."""
 
 _BEGINS = re.compile(r"\s*\[\[?\s*([\"']?)models\1\s*\]{0,2}\s*(#.*)?$")
+_WORD = re.compile(r"""\s*["']?([\w-]+)""")
 _SINGLE = re.compile(r"(\s*)\[(\s*([\"']?)models\3\s*)\](\s*(?:#.*)?)$")
 
 
@@ -174,7 +175,8 @@ class _Work:
             self.note(at, column, advise(words, self.lines[at], column))
             if self.full or not self._stands_alone(start, at):
                 break
-            self.made.lost.setdefault(start + 1, set()).add(key_of(self.lines[at]))
+            begins = _WORD.match(self.lines[at])  # a key, also where no = stands behind it
+            self.made.lost.setdefault(start + 1, set()).update(begins.groups() if begins is not None else ())
             self.lines[at] = ""
         self.blank(start, end)
 
@@ -210,5 +212,9 @@ class _Work:
         if error is None:
             return
         words, line, column = error
-        if all(fault.line != line for fault in self.made.faults):
-            self.note(line - 1, column, advise(words, text.split("\n")[line - 1], column))
+        advice = advise(words, text.split("\n")[line - 1], column)
+        if any(fault.line == line for fault in self.made.faults):
+            return
+        if any(fault.line < line and fault.advice.message == advice.message for fault in self.made.faults):
+            return  # what was left open further up, told where it begins
+        self.note(line - 1, column, advice)

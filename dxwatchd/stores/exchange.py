@@ -25,6 +25,7 @@ from pathlib import Path
 from dxwatchd.leases import has_writer
 from dxwatchd.stores.atomic import sync_folder
 from dxwatchd.stores.manifest_file import PAUSE, TRIES, Changed, opened
+from dxwatchd.stores.owning import insist_on_rights
 from dxwatchd.stores.swapping import content_of, give_back, swapped
 
 LINGER = 0.05
@@ -66,8 +67,9 @@ def _locked(descriptor: int) -> bool:
 def exchange(target: Path, before: bytes, after: bytes) -> None:
     """Put `after` in the place of `before`, with the owner, mode and attributes of what lies there.
 
-    Raises Changed where something else lay there, which is there again then, and OSError where the folder
-    cannot be written to. To be called within `one_at_a_time`.
+    Raises Changed where something else lay there, which is there again then, ManifestError where its owner
+    could not use it any more, and OSError where it or the folder cannot be written to. To be called within
+    `one_at_a_time`.
     """
     if after == before:
         return
@@ -83,6 +85,9 @@ def exchange(target: Path, before: bytes, after: bytes) -> None:
 def _exchange(target: Path, aside: Path, before: bytes, after: bytes) -> None:
     if has_writer(target):
         raise Changed
+    if os.geteuid() and not os.access(target, os.W_OK, effective_ids=True):
+        # the right to its folder alone is no leave to replace it
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
     with _like(target, aside, after) as ours:
         try:
             if content_of(target) != before:  # writing takes long enough for a save
@@ -108,13 +113,14 @@ def _exchange(target: Path, aside: Path, before: bytes, after: bytes) -> None:
 def bring_back(target: Path) -> None:
     """Put back what somebody saved and a killed command was about to put back.
 
-    Where the file was saved anew since, it is kept beside it under a name that can be seen. Raises OSError.
+    Where the file was saved anew since, it is kept beside it under a name that can be seen. What somebody is
+    still writing to is left for the next time, and what is another user's for them. Raises OSError.
     """
     if not _left(target):
         return
     with one_at_a_time(target.parent) as alone:
         for left in _left(target):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(Changed, FileNotFoundError, PermissionError, IsADirectoryError):
                 found = left.stat()
                 if alone or time.time() - found.st_mtime > OLD:
                     _bring_back(target, left)
@@ -122,6 +128,8 @@ def bring_back(target: Path) -> None:
 
 def _bring_back(target: Path, left: Path) -> None:
     before, after = left.name.rsplit("-", 2)[-2:]
+    if has_writer(left):  # who opened it in its place and saves into it
+        raise Changed
     if _short(content_of(left)) in (before, after):
         left.unlink()  # what was replaced by a change made from it, or what never got there
     elif _short(ours := content_of(target)) == after:
@@ -163,6 +171,7 @@ def _like(target: Path, path: Path, data: bytes) -> Iterator[int]:
                     os.fchown(descriptor, owner, group)
             _copy_attributes(target, descriptor)
             os.fchmod(descriptor, like.st_mode & 0o7777)
+            insist_on_rights(descriptor, like)
             os.fsync(descriptor)
         except BaseException:
             path.unlink()

@@ -75,12 +75,18 @@ class Read:
 
 
 class ManifestError(Exception):
-    """The manifest cannot be used as a file. The message says why, `remedy` what to do."""
+    """The manifest cannot be used as a file. The message says why, `remedy` what to do.
 
-    def __init__(self, message: str, remedy: str) -> None:
+    line, column: 1-based, 0 where there is none to tell; text: what can be read of it all the same.
+    """
+
+    def __init__(self, message: str, remedy: str, line: int = 0, column: int = 0, text: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.line = line
+        self.column = column
+        self.text = text
 
 
 class Gone(ManifestError):  # noqa: N818 - said as people say it, as Changed is
@@ -238,5 +244,6 @@ def _text(data: bytes) -> str:
     try:
         return data.removeprefix(BOM).decode()
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ManifestError(f"line {line} is not UTF-8", "save it as UTF-8") from None
+        before, text = error.object[: error.start].decode(), error.object.decode(errors="replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise ManifestError(f"line {line} is not UTF-8", "save it as UTF-8", line, column, text) from None

@@ -261,3 +261,40 @@ def test_paths_are_tidied_without_changing_their_meaning(written: str, meant: st
     """Slashes and dots that people add by habit are no other path; an absolute one stays absolute."""
     assert normal_path(written) == meant
     assert path_problem("a/b") is None
+
+
+STRAY = {
+    "misspelt": ("[[modles]]", "begin each entry with a line [[models]]"),
+    "without its s": ("[[model]]", "begin each entry with a line [[models]]"),
+    "in capitals": ("[[MODELS]]", "begin each entry with a line [[models]]"),
+    "single too": ("[model]", "begin each entry with a line [[models]]"),
+    "gone": ("", "put a line [[models]] before the first line of this entry"),
+}
+
+
+@pytest.mark.promise(7, "an entry whose header is misspelt or gone: only that one is not in force")
+@pytest.mark.parametrize("how", STRAY)
+def test_an_entry_without_its_header_keeps_what_is_its_own(how: str) -> None:
+    """Nobody meant to remove it: it counts as a broken one, with the remedy, and the others stay in force."""
+    header, remedy = STRAY[how]
+    stray = block(**named("lost")).replace("[[models]]", header)
+    manifest = parse("# a comment\n" + stray + block(**named("kept")))
+    assert manifest.parses
+    assert [entry.technical_name for entry in manifest.entries] == ["kept"]
+    (broken,) = manifest.broken
+    assert (broken.technical_name, broken.path) == ("lost", parse(block(**named("lost"))).entries[0].path)
+    problem = manifest.problems[0]
+    assert (problem.entry, problem.stops, problem.remedy) == (broken.number, True, remedy)
+    assert (problem.line, problem.column) == (2 if header else 3, 1)
+    assert manifest.spot(broken.number, "path").line == problem.line
+
+
+@pytest.mark.parametrize(
+    "text", ["[other]\nx = 1\n", 'notes = "x"\n', "x = [[1], {path = 2}]\n", "path = 1\n"]
+)
+def test_other_top_level_keys_are_no_entries(text: str) -> None:
+    """They name neither a model nor a folder: unknown keys, and nothing else."""
+    manifest = parse(text + block(**named("kept")))
+    assert not manifest.broken
+    assert not manifest.strays
+    assert [one.stops for one in manifest.problems] == [False]

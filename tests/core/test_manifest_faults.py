@@ -113,6 +113,28 @@ def test_several_faults_of_one_block_are_told() -> None:
     assert [(one.line, one.column) for one in problems] == [(2, 10), (3, 18), (4, 14), (5, 8)]
 
 
+@pytest.mark.parametrize("sign", [": ", " := ", " ＝ ", " ", " => "])
+def test_a_line_with_a_wrong_sign_is_not_called_missing(sign: str) -> None:
+    """It is there and wrong: only that is told, for each."""
+    problems = parse(GOOD.replace(" = ", sign)).problems
+    assert [one.line for one in problems] == [2, 3, 4, 5]
+    assert all("not valid TOML" in one.message for one in problems)
+
+
+def test_a_literal_string_without_its_end_is_told_where_it_is() -> None:
+    """The parser looks for the quote to the end of the file; nobody else does."""
+    text = GOOD.replace('"good"', "'good\"") + block(**named("other"))
+    problems = parse(text).problems
+    assert [one.line for one in problems] == [3]
+    assert "use the same quote at both ends" in problems[0].remedy
+
+
+def test_a_list_without_its_end_is_told_where_it_begins() -> None:
+    """And not a second time at the next header, which the parser takes for an item."""
+    problems = parse(GOOD + 'tags = ["a"\n' + block(**named("other", status="aproved"))).problems
+    assert [(one.line, "list" in one.message) for one in problems] == [(6, True), (8, False)]
+
+
 def test_a_string_that_is_never_closed_does_not_hide_what_follows() -> None:
     """Also where a later string's opening would close it; a header inside a whole string is no entry."""
     text = (

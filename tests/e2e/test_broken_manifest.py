@@ -135,6 +135,8 @@ def test_check_of_a_manifest_that_cannot_be_read(place: Place) -> None:
     """Missing, a folder, a FIFO, no text, not readable, empty: a sentence each and exit code 1."""
     place.state.mkdir()
     assert "the file is gone" in place.run("check", code=1)
+    checked = place.json("check", code=1)
+    assert (checked["parses"], len(checked["problems"])) == (False, 1)
     place.manifest.mkdir()
     assert re.search("it cannot be read|it is a folder", place.run("check", code=1))
     place.manifest.rmdir()
@@ -143,6 +145,11 @@ def test_check_of_a_manifest_that_cannot_be_read(place: Place) -> None:
     place.manifest.unlink()
     place.manifest.write_bytes(b"\xff\xfe[\x00")
     assert "UTF-8" in place.run("check", code=1)
+    place.manifest.write_bytes('\n[[models]]\nnotes = "für Ö"\nstatus = maybe\n'.encode("latin-1"))
+    said = place.run("check", code=1)
+    assert f"{place.manifest}:3:11: line 3 is not UTF-8; save it as UTF-8" in said
+    assert f"{place.manifest}:4:10: " in said
+    assert "the last good manifest stays in force" in said
     place.manifest.write_text("")
     assert "in order, entries: 0" in place.run("check")
     place.start()
@@ -153,3 +160,14 @@ def test_check_of_a_manifest_that_cannot_be_read(place: Place) -> None:
     place.manifest.write_text("")
     assert "the file is empty though models are registered" in place.run("check", code=1)
     assert place.registered("first")
+
+
+def test_one_odd_link_hides_no_folder_from_check(place: Place) -> None:
+    """A link that leads to itself lies beside the folder that was meant."""
+    drop(place, "Qwen3")
+    (place.models / "itself").symlink_to("itself")
+    place.state.mkdir(exist_ok=True)
+    place.manifest.write_text(
+        '[[models]]\nstatus = "approved"\ntechnical_name = "q"\nmodel_name = "Q"\npath = "qwen3"\n'
+    )
+    assert 'did you mean path = "Qwen3"?' in place.run("check")

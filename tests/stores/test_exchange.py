@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -204,3 +205,43 @@ def test_what_a_living_command_has_aside_is_left_to_it(
         bring_back(manifest)
     assert left(manifest) == [name]
     assert manifest.read_bytes() == AFTER
+
+
+@pytest.mark.promise(4, "a killed command's exchange, and somebody who goes on writing to what it left")
+def test_what_is_written_to_all_the_while_is_left_for_the_next_time(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is stopped by it: the save is back, and what comes to the other one is kept as well."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    killed(manifest, SAVED, signal.SIGKILL)
+    with manifest.open("ab") as writer:
+        bring_back(manifest)
+        bring_back(manifest)
+        assert manifest.read_bytes() == SAVED
+        assert len(left(manifest)) == 1
+        writer.write(b"# much later\n")
+    bring_back(manifest)
+    assert manifest.read_bytes() == SAVED
+    (name,) = left(manifest)
+    assert name.startswith("manifest.toml.kept-")
+    assert manifest.with_name(name).read_bytes() == AFTER + b"# much later\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_what_another_user_left_stops_nobody() -> None:
+    """It can be neither read nor removed: it waits for somebody who may."""
+    with tempfile.TemporaryDirectory(prefix="dxwatchd-test-") as folder:
+        manifest = Path(folder, "manifest.toml")
+        manifest.write_bytes(BEFORE)
+        killed(manifest, SAVED, signal.SIGKILL)
+        (name,) = left(manifest)
+        manifest.with_name(name).chmod(0o600)
+        manifest.parent.chmod(0o1777)
+        os.seteuid(65534)
+        try:
+            bring_back(manifest)
+        finally:
+            os.seteuid(0)
+        assert left(manifest) == [name]
+        bring_back(manifest)
+        assert manifest.read_bytes() == SAVED

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tomlkit
 from tomlkit.items import AoT
 
 from dxwatchd.core.proposals import HEADER
@@ -209,3 +210,107 @@ def test_none_of_two_hundred_editor_saves_is_lost(manifest: Path, tried: Callabl
     assert lost == []
     tried(200)
     assert tomllib.loads(text)["models"][1]["technical_name"] == "b"
+
+
+def entry(name: str) -> str:
+    """A block without anything behind it."""
+    return block(name).strip() + "\n"
+
+
+def drop(tables: AoT, *names: str) -> None:
+    """Delete entries."""
+    for number in reversed(range(len(tables))):
+        if tables[number]["technical_name"] in names:
+            del tables[number]
+
+
+BETWEEN = "\n# from here on: for the shop\n# (ask Ada)\n\n"
+
+
+@pytest.mark.promise(4, "an entry removed by a command, with a person's comments before the next one")
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("gone", ["a", "b", "c", "ab", "bc", "abc"])
+def test_what_stands_between_two_entries_stays(manifest: Path, gone: str, end: str) -> None:
+    """With an entry go its own comments, and not those which an empty line parts from it."""
+    blocks = {
+        name: entry(name) + f"# found: {name}\n" + BETWEEN.replace("Ada", f"Ada {name}") for name in "abc"
+    }
+    text = HEADER + "".join(blocks.values()) + "# \u2028 vim: ft=toml\n"
+    manifest.write_bytes(text.replace("\n", end).encode())
+    edit(manifest, lambda tables: drop(tables, *gone))
+    wanted = text
+    for name in gone:
+        wanted = wanted.replace(entry(name) + f"# found: {name}\n", "")
+    assert manifest.read_bytes().decode() == wanted.replace("\n", end)
+
+
+def test_comments_of_tables_inside_an_entry_go_and_stay_alike(manifest: Path) -> None:
+    """The last of its tables has what stands behind the entry."""
+    inner = "# its own\n[models.more]\nx = 1\n[[models.most]]\ny = 1\n# its own too\n"
+    manifest.write_text(HEADER + entry("a") + inner + BETWEEN + entry("b"))
+    edit(manifest, lambda tables: drop(tables, "a"))
+    assert manifest.read_text() == HEADER + BETWEEN + entry("b")
+
+
+def test_an_entry_without_its_comment_leaves_no_empty_lines(manifest: Path) -> None:
+    """Empty lines alone are nobody's words."""
+    manifest.write_text(HEADER + entry("a") + "\n\n" + entry("b"))
+    edit(manifest, lambda tables: drop(tables, "a"))
+    assert manifest.read_text() == HEADER + entry("b")
+
+
+def add(tables: AoT) -> None:
+    """One entry more."""
+    table = tomlkit.table()
+    table.update({"status": "approved", "technical_name": "new", "model_name": "New", "path": "new"})
+    tables.append(table)
+
+
+@pytest.mark.promise(4, "an entry added by a command to a file without a line end at its end")
+@pytest.mark.parametrize(
+    "last",
+    ['notes = "x"', "# as they were", "# models = []", "[models.more]\nx = 1\n# more", '# x = """', "\t"],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_is_added_begins_on_its_own_line(manifest: Path, last: str, end: str) -> None:
+    """A comment does not swallow it, and a value is not torn by it."""
+    text = (HEADER + entry("a") + last).replace("\n", end)
+    manifest.write_bytes(text.encode())
+    edit(manifest, add)
+    after = manifest.read_bytes().decode()
+    assert after.startswith(text + end)
+    models = tomllib.loads(after)["models"]
+    assert models[:-1] == tomllib.loads(text)["models"]
+    assert models[-1]["technical_name"] == "new"
+    assert after.count("\n") == after.count(end)
+
+
+def test_a_missing_line_end_is_not_made_up(manifest: Path) -> None:
+    """Where nothing is added behind it."""
+    text = HEADER + entry("a") + "# the end"
+    manifest.write_text(text)
+    edit(manifest, approve)
+    assert manifest.read_text() == text.replace('"proposed"  ', '"approved"  ')
+
+
+@pytest.mark.parametrize("header", ["[[models]]", "[[ models ]]", '[["models"]]', "[['models']]"])
+def test_no_inline_array_stays_where_the_last_entry_was(manifest: Path, header: str) -> None:
+    """Nothing could be appended behind one; and what looks like one in a comment is a comment."""
+    before = "# models = []\n# x\n"
+    manifest.write_text(before + entry("a").replace("[[models]]", header))
+    edit(manifest, lambda tables: drop(tables, "a"))
+    assert manifest.read_text() == before
+    edit(manifest, add)
+    assert tomllib.loads(manifest.read_text())["models"][0]["technical_name"] == "new"
+
+
+def test_a_change_that_would_say_more_than_it_should_is_refused(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should the library write anything else down, nothing is written."""
+    before = manifest.read_bytes()
+    dumps = tomlkit.dumps
+    monkeypatch.setattr(tomlkit, "dumps", lambda document: dumps(document).replace('"p/b"', '"p/c"'))
+    with pytest.raises(ManifestError, match="other lines"):
+        edit(manifest, approve)
+    assert manifest.read_bytes() == before
