@@ -41,13 +41,13 @@ def edit(path: Path, change: Change) -> None:
     target = Path(os.path.realpath(path))  # a link stays a link: what it leads to is replaced
 
     def step() -> None:
-        seen = read_whole(path)
-        exchange(target, seen.data, seen.mark + _changed(seen.text, change).encode())
+        if target.parent.is_dir():
+            bring_back(target)  # also what a try before left aside: on top of it nothing is proven
+        with one_at_a_time(target.parent):
+            seen = read_whole(path)
+            exchange(target, seen.data, seen.mark + _changed(seen.text, change).encode())
 
-    if target.parent.is_dir():
-        bring_back(target)
-    with one_at_a_time(target.parent):
-        patiently(step)
+    patiently(step)
 
 
 def _changed(text: str, change: Change) -> str:

@@ -59,6 +59,9 @@ def give_back(aside: Path, target: Path, ours: int, after: bytes) -> None:
             except FileNotFoundError:
                 _fill_gap(aside, target)
                 continue
+            except Changed:  # a lease, for the moment of an append: what is appended goes back as well
+                time.sleep(PAUSE)
+                continue
             there = aside.stat().st_ino
             if there not in known:
                 continue  # somebody saved between look and exchange: that is the newest, and goes back

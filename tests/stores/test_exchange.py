@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -245,3 +246,31 @@ def test_what_another_user_left_stops_nobody() -> None:
         assert left(manifest) == [name]
         bring_back(manifest)
         assert manifest.read_bytes() == SAVED
+
+
+@pytest.mark.promise(4, "the daemon appends in the very moment of a command's exchange")
+def test_who_holds_the_file_for_an_append_is_waited_for(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was appended is in its place again, and nothing lies aside that would undo a later change."""
+    holding: list[int] = []
+    sleep = time.sleep
+
+    def hold() -> None:
+        holding.append(os.open(manifest, os.O_RDWR | os.O_APPEND))
+        fcntl.fcntl(holding[0], fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(holding[0], fcntl.F_SETLEASE, fcntl.F_WRLCK)
+
+    def append_and_let_go(seconds: float) -> None:
+        if holding:
+            os.write(holding[0], b"# appended\n")
+            os.close(holding.pop())
+        sleep(seconds)
+
+    around_the_swap(monkeypatch, hold, nothing)
+    monkeypatch.setattr(time, "sleep", append_and_let_go)
+    with pytest.raises(Changed):
+        exchange(manifest, BEFORE, AFTER)
+    assert not holding
+    assert manifest.read_bytes() == BEFORE + b"# appended\n"
+    assert left(manifest) == []
