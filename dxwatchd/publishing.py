@@ -66,7 +66,7 @@ class Publisher:
         if not self.cards.stale and not untold and not lost:
             self.journal.committed(self.cards.generation)
             return 0
-        told = self.journal.recent_ids() if lost else {event.get("id") for event in untold}
+        told = self.journal.recent_ids()  # of any generation: a line of the index may only be damaged
         written = [self.cards.cards[name] for name in self.cards.unindexed if name in self.cards.cards]
         events = [card_event(one.record, one.change) for one in written if event_id(one.record) not in told]
         buried = [event for event in untold if is_removal(event)]
