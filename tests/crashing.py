@@ -279,7 +279,9 @@ class Scenario:
             },
             "index": (index.get("models"), index.get("tombstones")),
             "entries": tomllib.loads(self.settings.manifest.read_text()).get("models"),
-            "events": [(event["event"], event["path"], event.get("revision")) for event in events],
+            "events": [told for told in map(_told, events) if told[0] != "digested"],
+            # which of them is read to its end first depends on the disk
+            "digested": sorted(told for told in map(_told, events) if told[0] == "digested"),
             "left": sorted(
                 path.name for path in state.iterdir() if path.name[0] == "." or "pending" in path.name
             ),
@@ -287,6 +289,10 @@ class Scenario:
 
     def _has_index(self) -> bool:
         return (self.settings.state_dir / "cards" / "index.json").exists()
+
+
+def _told(event: dict[str, Any]) -> tuple[str, str, Any]:
+    return event["event"], event["path"], event.get("revision")
 
 
 @contextmanager
