@@ -32,7 +32,7 @@ test: lint ## check and test everything; PYTEST_ARGS=further arguments for pytes
 	@rm -f .promises.json
 	@$(BIN)/pytest -n auto --dist loadgroup -m "not slow" $(PROMISES) $(PYTEST_ARGS) || [ $$? -eq 5 ]
 	@if $(BIN)/pytest -q --collect-only -m slow $(PYTEST_ARGS) >/dev/null; \
-	then $(BIN)/pytest -m slow $(PROMISES) $(PYTEST_ARGS); fi
+	then $(BIN)/pytest -n auto --dist loadgroup -m slow $(PROMISES) $(PYTEST_ARGS); fi
 
 lint: $(VENV)/.stamp-dev ## check style, types and import contracts
 	@$(BIN)/ruff check --quiet .
