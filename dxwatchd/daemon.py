@@ -233,6 +233,7 @@ class Daemon:
             return self._passed(cycle, job.hints)
 
     def _passed(self, cycle: Cycle, hints: Hints) -> PassResult:
+        self._requests.keep()
         requests = self._requests.waiting()
         if self._keeper.tend(cycle.scanner.folders):
             hints.everything = True

@@ -42,6 +42,11 @@ class PassRequests:
         """Make the folder, open to those who may write to the manifest. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
 
+    def keep(self) -> None:
+        """Make the folder again where somebody removed it, as whoever tidies up empty ones does."""
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(exist_ok=True)
+
     @contextlib.contextmanager
     def asking(self, *, accept_removals: bool = False) -> Iterator[Path]:
         """File a request, and take it back at the end of the block if nobody has answered it by then.

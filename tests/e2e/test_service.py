@@ -69,6 +69,17 @@ def test_a_second_daemon_is_told_who_holds_the_state_directory(place: Place) -> 
     assert "Traceback" not in said
 
 
+def test_commands_are_heard_again_after_their_folder_was_removed(place: Place) -> None:
+    """Somebody tidies up empty folders: the next pass makes it again, and a request in it is answered."""
+    place.start()
+    requests = place.state / "requests"
+    requests.rmdir()
+    drop(place, "m")
+    place.proposed("m")
+    place.until(requests.is_dir, "the folder to be made again")
+    assert "waits for approval" in place.run("scan")
+
+
 def test_sighup_reloads_the_settings_and_says_what_changed(place: Place) -> None:
     """A changed setting takes effect and is logged; wrong ones are refused and the old ones stay."""
     config = place.folder / "dxwatchd.toml"
