@@ -220,9 +220,8 @@ class Daemon:
             self._cycle.close()
 
     def _pass(self, job: Job) -> PassResult:
-        self._wanted = (
-            job.settings or self._wanted
-        )  # until they are taken over, also where that fails at first
+        # until they are taken over, also where that fails at first
+        self._wanted = job.settings or self._wanted
         if self._lock.keep():
             log.warning("the state directory was exchanged; what is there is gone by from now on")
             self._wanted = self._wanted or self.settings
