@@ -42,7 +42,7 @@ class QuietPoint:
         time.sleep(1.0)  # longer than a quiet period
         until = time.monotonic() + PATIENCE
         while True:
-            trouble = self._settle(until)
+            trouble = self._settle(time.monotonic() + PATIENCE)
             listing = list_tree(self.world.models)
             self._ask()
             time.sleep(0.3)

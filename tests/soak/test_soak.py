@@ -262,3 +262,13 @@ def test_contents_are_told_apart_by_bytes_alone(tmp_path: Path) -> None:
     assert identity(folder) == made.identity
     (folder / "config.json").write_bytes(b"{}")
     assert identity(folder) not in (made.identity, "")
+
+
+@pytest.mark.parametrize("approved", ["F", None])
+def test_a_fingerprint_taken_away_counts_when_the_folder_is_there_again(approved: str | None) -> None:
+    """Rounds later, too; where there never was one in force, nobody has touched it."""
+    entry = {key: value for key, value in ENTRY.items() if key != "fingerprint"}
+    before = replace(GOOD, entries=(entry,), cards={"a": card(approved_fingerprint=approved)})
+    again = {"sequence": 3, "id": "r", "event": "approved_again", "technical_name": "a", "revision": 2}
+    found = violations(replace(before, events=(*EVENTS, again)), before, Round())
+    assert any("nobody touched" in one for one in found) == (approved is None)

@@ -257,7 +257,15 @@ def _since(now: Sight, before: Sight, done: Round) -> Iterator[str]:
     approved = {one["technical_name"] for one in before.entries if one["status"] == "approved"}
     # a card that stayed under its old name goes with the entry of the new one
     stayed = before.cards.keys() - approved
+    # the line of its fingerprint was taken away while its folder was not there: that counts once it is
+    unpinned = {
+        one["technical_name"]
+        for one in before.entries
+        if "fingerprint" not in one
+        and before.cards.get(one["technical_name"], {}).get("approved_fingerprint") is not None
+    }
     for event in now.events[len(before.events) :]:
         name = event.get("technical_name")
-        if event["event"] in ("removed", "approved_again") and name not in (*done.removals, *stayed):
+        known = stayed | unpinned if event["event"] == "approved_again" else stayed
+        if event["event"] in ("removed", "approved_again") and name not in (*done.removals, *known):
             yield f"nobody touched the entry of {name}: {event}"
