@@ -160,6 +160,12 @@ class Place:
         except FileNotFoundError:
             return []
 
+    def settled_events(self) -> list[dict[str, Any]]:
+        """The journal once what is under way is written: a card is there a moment before its event."""
+        if self.process is not None:
+            self.run("scan", code=None)
+        return self.events()
+
     def edit(self, old: str, new: str) -> None:
         """Change a word of the manifest as an editor does that writes aside and renames."""
         text = self.manifest.read_text()

@@ -180,7 +180,7 @@ def test_drift_is_published_until_approved_again(place: Place) -> None:
     card = place.registered("m")
     assert card["fingerprint"] != before["fingerprint"]
     assert card["change"] == "approved_again"
-    assert [event["event"] for event in place.events()] == [
+    assert [event["event"] for event in place.settled_events()] == [
         "proposed",
         "registered",
         "drifted",
@@ -198,7 +198,7 @@ def test_a_moved_folder_takes_its_card_along(place: Place) -> None:
     place.registered("old")
     (place.models / "old").rename(place.models / "new")
     place.until(lambda: place.index()[0]["path"] == "new", "the new path")
-    assert [event["event"] for event in place.events()] == ["proposed", "registered", "moved"]
+    assert [event["event"] for event in place.settled_events()] == ["proposed", "registered", "moved"]
     assert "`dxwatchd approve old` writes the new path" in place.run("explain", "new", code=None)
     place.run("approve", "old")
     assert place.entries()[0]["path"] == "new"

@@ -223,7 +223,7 @@ def _prove(job: Job, copy: Callable[[Job], None]) -> None:
     # whatever writes or renames a file sets its ctime, so the latest is the moment that made the folder whole
     whole_since = max(path.stat().st_ctime_ns for path in job.target.iterdir() if path.is_file())
     assert sightings.seen[job.whole,] > whole_since
-    assert [event["path"] for event in job.place.events() if event["event"] == "proposed"] == [NAME]
+    assert [event["path"] for event in job.place.settled_events() if event["event"] == "proposed"] == [NAME]
     assert "folder is not ready" in job.place.log.read_text() or not job.pauses
     job.place.stop()
     shutil.rmtree(job.place.models)  # what tests leave is kept for a while, and this is large

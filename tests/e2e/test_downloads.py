@@ -131,7 +131,7 @@ def test_a_download_is_proposed_once_it_is_done_and_verified(place: Place, hub: 
     whole_since = max(max(file.stat().st_ctime_ns, file.lstat().st_ctime_ns) for file in files)
     assert place.manifest.stat().st_mtime_ns > whole_since
     assert entry["technical_name"] == "name-1b"
-    assert [event["path"] for event in place.events() if event["event"] == "proposed"] == [path]
+    assert [event["path"] for event in place.settled_events() if event["event"] == "proposed"] == [path]
 
     def digests() -> dict[str, int] | None:
         found: dict[str, int] | None = (place.folder_state(path) or {}).get("digests")

@@ -62,7 +62,8 @@ def weights(place: Place) -> Path:
 
 def changes(place: Place) -> list[str]:
     """The journal's events of cards, but for digests that became known."""
-    return [event["event"] for event in place.events() if event["event"] not in ("proposed", "digested")]
+    events = [event["event"] for event in place.settled_events()]
+    return [event for event in events if event not in ("proposed", "digested")]
 
 
 @pytest.mark.promise(9, "one byte between the samples changed in place, with a daemon running")

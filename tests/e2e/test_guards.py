@@ -74,7 +74,7 @@ def test_an_unmounted_root_is_held_until_confirmed(place: Place, *, daemon: bool
         assert "held back" not in said
         assert _words(place) == {"a": "missing", "c": "missing"}
         assert [entry["technical_name"] for entry in place.entries()] == ["a", "c", "waiting"]
-        (accepted,) = [event for event in place.events() if event["event"] == "removals_accepted"]
+        (accepted,) = [event for event in place.settled_events() if event["event"] == "removals_accepted"]
         assert accepted["missing"] == ["a", "b", "c", "waiting"]
         assert "removed waiting" in place.run("tidy")
     place.run("scan", code=None)

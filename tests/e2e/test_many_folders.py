@@ -25,7 +25,7 @@ def test_one_bad_folder_among_a_thousand_good_ones(place: Place) -> None:
     os.mkfifo(bad / "model.bin")
     place.run("scan", code=1)
     assert len(place.entries()) == 1000
-    proposed = [event for event in place.events() if event["event"] == "proposed"]
+    proposed = [event for event in place.settled_events() if event["event"] == "proposed"]
     assert len(proposed) == 1000
     assert len({event["time"] for event in proposed}) == 1
     assert len({entry["technical_name"] for entry in place.entries()}) == 1000

@@ -54,7 +54,7 @@ def test_a_state_file_system_that_fails_is_told_and_survived(place: Place, mount
         place.proposed("second")
         whole(place)
         assert place.card("first") == card
-        assert [event["event"] for event in place.events()] == ["proposed", "registered", "proposed"]
+        assert [event["event"] for event in place.settled_events()] == ["proposed", "registered", "proposed"]
     finally:
         place.kill()
 
