@@ -135,6 +135,8 @@ def test_changes_that_send_few_events(watched: WatchedPlace, tried: Callable[[in
             else:
                 shutil.copy(file, watched.models / name)
     _found(watched, "linked", "truncated", "mapped")
+    for name in ("linked", "truncated", "mapped"):
+        watched.until(lambda name=name: _is(watched, name, "proposed"), "the state")  # type: ignore[misc]
     os.truncate(watched.models / "truncated" / "model.safetensors", 100)
     watched.until(lambda: _is_not_whole(watched, "truncated"), "the truncation to be seen")
     os.truncate(watched.folder / "aside" / "model.safetensors", 90)
@@ -142,7 +144,7 @@ def test_changes_that_send_few_events(watched: WatchedPlace, tried: Callable[[in
     weights = watched.models / "mapped" / "model.safetensors"
     head = weights.read_bytes()[:8]
     without_stamp = False
-    for _ in range(ATTEMPTS):  # the kernel may write the page back just then: the next write leaves a stamp again
+    for _ in range(ATTEMPTS):  # what the kernel wrote back just then gets a new stamp
         with weights.open("r+b") as opened, mmap.mmap(opened.fileno(), 0) as mapping:
             mapping[:8] = b"\xff" * 8
             watched.until(lambda: _is_not_whole(watched, "mapped"), "the broken header to be seen")
@@ -150,7 +152,7 @@ def test_changes_that_send_few_events(watched: WatchedPlace, tried: Callable[[in
             stamp = weights.stat().st_ctime_ns
             mapping[:8] = head
             without_stamp = weights.stat().st_ctime_ns == stamp
-        watched.until(lambda: not _is_not_whole(watched, "mapped"), "the mended header to be seen")
+        watched.until(lambda: _is(watched, "mapped", "proposed"), "the mended header to be seen")
         if without_stamp:
             break
     assert without_stamp
@@ -158,9 +160,13 @@ def test_changes_that_send_few_events(watched: WatchedPlace, tried: Callable[[in
     tried(4)
 
 
-def _is_not_whole(place: WatchedPlace, path: str) -> bool:
+def _is(place: WatchedPlace, path: str, *states: str) -> bool:
     state = place.folder_state(path)
-    return state is not None and state["state"] in ("invalid", "incomplete", "copying")
+    return state is not None and state["state"] in states
+
+
+def _is_not_whole(place: WatchedPlace, path: str) -> bool:
+    return _is(place, path, "invalid", "incomplete")
 
 
 @pytest.mark.promise(2, "a folder that the daemon's user may not read, then may: no event for what is in it")
