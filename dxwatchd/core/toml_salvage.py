@@ -212,9 +212,13 @@ class _Work:
         if error is None:
             return
         words, line, column = error
-        advice = advise(words, text.split("\n")[line - 1], column)
+        stopped = text.split("\n")[line - 1]
+        advice = advise(words, stopped, column)
         if any(fault.line == line for fault in self.made.faults):
             return
-        if any(fault.line < line and fault.advice.message == advice.message for fault in self.made.faults):
-            return  # what was left open further up, told where it begins
+        above = any(
+            fault.line < line and fault.advice.message == advice.message for fault in self.made.faults
+        )
+        if above and _BEGINS.match(stopped):
+            return  # a list that was left open further up, told where it begins, has this header for an item
         self.note(line - 1, column, advice)
