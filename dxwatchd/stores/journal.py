@@ -16,6 +16,7 @@ from typing import Any
 
 from dxwatchd.stores import journal_files as files
 from dxwatchd.stores.atomic import naming, sync_folder, write_all
+from dxwatchd.stores.reserving import reserve
 
 FULL = 16 * 2**20
 """Bytes from which on the journal is moved aside: some 50,000 events, still opened by any editor."""
@@ -135,6 +136,7 @@ class Journal:
                 descriptor = -1
                 descriptor = self._open()
                 size = self._mend(descriptor)
+            reserve(descriptor, len(data))  # who reads along sees no half line on a full disk
             try:
                 write_all(descriptor, data)
                 os.fsync(descriptor)

@@ -50,7 +50,8 @@ def whole(place: Place) -> None:
             assert digest_of(card) == line["digest"]
     journal = place.state / "events.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
-    assert all(line.endswith(b"\n") for line in lines)
+    if lines and not lines[-1].endswith(b"\n"):
+        lines.pop()  # the kernel shows a write page by page: a line is there once it ends
     assert [json.loads(line)["sequence"] for line in lines] == list(range(1, len(lines) + 1))
 
 
@@ -59,6 +60,7 @@ def complete(place: Place, proposed: set[str], registered: set[str]) -> None:
     place.until(lambda: not json.loads(place.passes())["trouble"], "the end of the trouble")
     whole(place)
     events = Counter((event["event"], event["path"]) for event in place.settled_events())
+    assert (place.state / "events.jsonl").read_bytes().endswith(b"\n")
     assert events == Counter(
         [("proposed", path) for path in proposed] + [("registered", path) for path in registered]
     )

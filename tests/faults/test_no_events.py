@@ -30,9 +30,9 @@ def test_a_root_without_events_is_looked_at_more_often(
         assert "rescan_interval" in told["remedy"]
         assert not watched.watching()["by_events"]
         tiny_model(underneath / "p" / "first", 1)
-        watched.proposed("p/first")
+        watched.until(lambda: _is(watched, "p/first", "proposed"), "the proposal")
         (underneath / "p" / "first" / "model.safetensors").unlink()
-        watched.until(lambda: _is_lost(watched, "p/first"), "the loss")
+        watched.until(lambda: _is(watched, "p/first", "incomplete"), "the loss")
         said = watched.run("status", code=None)
         assert str(watched.models) in said
         assert kind in said
@@ -58,10 +58,10 @@ def test_mounts_without_events_below_a_local_root(
             watched.says("is a file system of kind", kind, str(watched.models / kind))
             tiny_model(underneath[kind] / "far", len(kind))
         for kind in SILENT:
-            watched.proposed(f"{kind}/far")
+            watched.until(lambda path=f"{kind}/far": _is(watched, path, "proposed"), "it")  # type: ignore[misc]
             shutil.rmtree(underneath[kind] / "far")
         for kind in SILENT:
-            watched.until(lambda path=f"{kind}/far": _is_lost(watched, path), "the loss")  # type: ignore[misc]
+            watched.until(lambda path=f"{kind}/far": _is(watched, path, "missing"), "the loss")  # type: ignore[misc]
     watched.looks()
     for kind in SILENT:
         watched.hears(kind)
@@ -69,6 +69,6 @@ def test_mounts_without_events_below_a_local_root(
     tried(len(SILENT))
 
 
-def _is_lost(place: WatchedPlace, path: str) -> bool:
+def _is(place: WatchedPlace, path: str, wanted: str) -> bool:
     state = place.folder_state(path)
-    return state is None or state["state"] != "proposed"
+    return state is not None and state["state"] == wanted
