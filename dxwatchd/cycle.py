@@ -202,7 +202,7 @@ class Cycle:
         return PassResult(plan, tuple(events), due, duration, trouble, conclusive=view.due is None)
 
     def _is_steady(self, model: ModelFolder, snapshot: Snapshot) -> bool:
-        self.at.place = model.path
+        self.at.come_to(model.path)
         return is_steady(self.settings.models_root, model, snapshot)
 
     def _take_up_unread(self, plan: Plan) -> Plan:

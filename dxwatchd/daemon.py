@@ -33,6 +33,7 @@ from dxwatchd.status import summary
 from dxwatchd.stores.instance_lock import SCAN, InstanceLock, Lost
 from dxwatchd.stores.now_file import NowFile
 from dxwatchd.stores.pass_requests import PassRequests
+from dxwatchd.vitality import Vitality
 from dxwatchd.watchkeeping import Watchkeeper
 
 GATHER = 0.05
@@ -76,6 +77,7 @@ class Daemon:
         self._cycle: Cycle | None = None
         self._wanted: Settings | None = None
         self._failure = ""
+        self._vitality, self._alive = Vitality(), True
         self._worker = threading.Thread(target=self._work, name="dxwatchd-passes", daemon=True)
 
     def _new_keeper(self, settings: Settings) -> Watchkeeper:
@@ -139,7 +141,7 @@ class Daemon:
         times = Times(rescan_at=time.monotonic() + self._interval())
         self._jobs.put(Job(Hints(everything=True)))
         while True:
-            if self._ping_every is not None:
+            if self._ping_every is not None and self._gets_on():
                 self._notifier.ping()
             message = self._next_message(times.wait(time.monotonic(), self._ping_every or TEND_EVERY))
             now = time.monotonic()
@@ -155,6 +157,15 @@ class Daemon:
                 times.next_at = min(times.next_at, max(now + GATHER, times.earliest))
             if not times.busy and now >= times.next_at:
                 self._jobs.put(times.job(now, self._interval()))
+
+    def _gets_on(self) -> bool:
+        """Whether the service manager may hear that all is well. Says so once where it may not."""
+        at, thread = self._overdue.under_way(), self._worker.native_id
+        alive = self._vitality.gets_on(at, thread, time.monotonic())
+        if not alive and self._alive:
+            log.error("a pass is stuck; the service manager is to start dxwatchd anew")
+        self._alive = alive
+        return alive
 
     def _next_message(self, wait: float) -> Message | None:
         try:

@@ -97,7 +97,7 @@ class FactReader:
     def _probed(self, path: str, file: SeenFile, stat: Stat) -> SeenFile:
         # every write stamps the ctime, and nobody can set it
         young = stat.ctime_ns > time.time_ns() - RACY_NS
-        self._at.place = join(path, file.name)
+        self._at.come_to(join(path, file.name))
         told = probe(self.root, self._at.place, stat)
         racy = self._racy.setdefault(path, set())
         racy.discard(file.name)

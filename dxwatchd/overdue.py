@@ -69,6 +69,11 @@ class Overdue:
                 self._began = None
                 self._change.notify()
 
+    def under_way(self) -> Whereabouts | None:
+        """Where the pass under way is; None while none is made."""
+        with self._change:
+            return self._at if self._began is not None else None
+
     def _work(self) -> None:
         while (began := self._next_long_one()) is not None:
             warned = False

@@ -119,7 +119,7 @@ class Scanner:
 
     def _begin(self, stop: Stop) -> _Root:
         self._stop = stop
-        self.at.place = ""
+        self.at.come_to("")
         self._mounts = read_mounts()
         self._remote = {}  # a device's number is given to another file system once the first is unmounted
         root = self._root()
@@ -279,7 +279,7 @@ class Scanner:
         """One folder's listing; None where it is gone."""
         if self._stop():
             raise Stopped
-        self.at.place = path
+        self.at.come_to(path)
         listed = self._lister.list(absolute)
         if listed is None:
             return None

@@ -55,7 +55,7 @@ def test_a_long_pass_says_where_it_is_and_a_short_one_nothing(watched: Watched) 
     with watched.overdue.watching(Path("/models"), at):
         assert watched.new.wait(PATIENCE)
         assert watched.said[0].endswith("looking at /models/a")
-        at.place = "b"
+        at.come_to("b")
         deadline = time.monotonic() + PATIENCE
         while not ((told := watched.now().under_way) is not None and told.place == "/models/b"):
             assert time.monotonic() < deadline
