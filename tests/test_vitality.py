@@ -1,4 +1,4 @@
-"""What may count as a living loop: long passes and hung file systems do, endless loops and dead locks do not."""
+"""What counts as a living loop: long passes and hung file systems do, endless loops and dead locks do not."""
 
 from __future__ import annotations
 
