@@ -1,8 +1,8 @@
 """Does the thread that makes the passes get on? Only then may the service manager hear that all is well.
 
-A pass that takes long gets on all the while. One that waits for a file system which hangs cannot be helped by
 A pass that takes long gets on all the while. One that waits for a file system which hangs is not helped by a
 restart, which would hang as well. One that neither comes to anything nor waits for the kernel is stuck: in an
+endless loop, or waiting for a lock that nobody gives back.
 """
 
 from __future__ import annotations
