@@ -7,6 +7,12 @@ STATE ?= state
 ARGS ?=
 PYTEST_ARGS ?=
 
+# Where an installation goes. DESTDIR: below another folder than /, for packages; nothing is started then.
+DESTDIR ?=
+WHEELHOUSE ?= build/wheelhouse
+bindir ?= /usr/local/bin
+libdir ?= /usr/local/lib
+
 # A part of the tests says nothing of all promises.
 PROMISES = $(if $(PYTEST_ARGS),,--promises=.promises.json)
 
@@ -18,7 +24,7 @@ MODELS_LOCK := requirements-test-models.lock
 UV := uv>=0.13,<0.14
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lock clean
+.PHONY: help run test lint lock wheelhouse install uninstall deb clean
 .DELETE_ON_ERROR:
 
 help: ## show the targets and their variables
@@ -39,6 +45,21 @@ lint: $(VENV)/.stamp-dev ## check style, types and import contracts
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports
+
+wheelhouse: $(VENV)/bin/python ## fetch and build all that an installation without a network needs, into WHEELHOUSE
+	@rm -rf "$(WHEELHOUSE)" && mkdir -p "$(WHEELHOUSE)" build
+	@sed -e '/^ *--hash=/d' -e 's/ *\\$$//' $(LOCK) > build/constraints.txt
+	@$(PIP) wheel --wheel-dir "$(WHEELHOUSE)" --constraint build/constraints.txt .
+
+# A wheelhouse that was named is used as it is; ours is made anew, so that it never is an old one.
+install: $(if $(filter build/wheelhouse,$(WHEELHOUSE)),wheelhouse) ## install the service; DESTDIR, WHEELHOUSE, PYTHON
+	@PYTHON="$(PYTHON)" systemd/install.sh "$(WHEELHOUSE)" "$(DESTDIR)" "$(bindir)" "$(libdir)"
+
+uninstall: ## remove the service; settings, manifest and cards stay
+	@systemd/uninstall.sh "$(DESTDIR)" "$(bindir)" "$(libdir)"
+
+deb: $(if $(filter build/wheelhouse,$(WHEELHOUSE)),wheelhouse) ## build a Debian package for this machine's Python, into dist
+	@PYTHON="$(PYTHON)" systemd/debian/build.sh "$(WHEELHOUSE)" dist
 
 lock: $(VENV)/bin/python ## pin the newest allowed versions anew, with their hashes
 	@$(PIP) install "$(UV)"
