@@ -53,7 +53,8 @@ class PassResult:
     """What a pass did.
 
     due: when the next one is needed (monotonic seconds); trouble: why it could not write;
-    conclusive: it went by the manifest as it is, not by an earlier one because the file was just written to.
+    conclusive: it went by the manifest as it is, not by an earlier one because the file was just written to;
+    digests: what is left of them, as in `status.json` (None: none are computed).
     """
 
     plan: Plan
@@ -62,6 +63,7 @@ class PassResult:
     duration: float
     trouble: str = ""
     conclusive: bool = True
+    digests: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -192,14 +194,15 @@ class Cycle:
             self._integrity.after(plan, snapshot, now)
         self.memory.passes += 1
         duration = time.monotonic() - began
+        digests = self._integrity.progress() if self._integrity is not None else None
         with self.troubles.noted():
-            told = self._told(plan, extra or {})
+            told = self._told(plan, {"digests": digests, **(extra or {})})
             self.status.write(told, self.memory.passes, duration, now, always=always_status)
         self.troubles.end()
         trouble = self.troubles.text
         self.teller.tell(plan, events, trouble)
         due = self._due(plan, view, now, waits=waits or bool(trouble))
-        return PassResult(plan, tuple(events), due, duration, trouble, conclusive=view.due is None)
+        return PassResult(plan, tuple(events), due, duration, trouble, view.due is None, digests)
 
     def _is_steady(self, model: ModelFolder, snapshot: Snapshot) -> bool:
         self.at.come_to(model.path)
@@ -281,7 +284,6 @@ class Cycle:
         """For `status.json`: what this pass saw and concluded."""
         return {
             **plan_as_data(plan, str(self.settings.manifest)),
-            "digests": self._integrity.progress() if self._integrity is not None else None,
             "trouble": self.troubles.text,
             "sequence": self.journal.sequence,
             **extra,

@@ -11,30 +11,22 @@ import os
 import queue
 import random
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
-from types import FrameType
 
 import structlog
 
-from dxwatchd.cycle import Cycle, PassResult
 from dxwatchd.hints import Hints
 from dxwatchd.leases import ignore_lease_breaks
 from dxwatchd.log import Key
-from dxwatchd.overdue import Overdue
+from dxwatchd.passing import Passes
 from dxwatchd.reloading import Reloader, reloaded
-from dxwatchd.scan import Stopped
 from dxwatchd.schedule import Finished, Job, Message, Signalled, Times, Woken
 from dxwatchd.sdnotify import Notifier, watchdog_interval
 from dxwatchd.settings import Settings
-from dxwatchd.state import StateDirectory
 from dxwatchd.status import summary
-from dxwatchd.stores.instance_lock import SCAN, InstanceLock, Lost
-from dxwatchd.stores.now_file import NowFile
-from dxwatchd.stores.pass_requests import PassRequests
+from dxwatchd.stores.instance_lock import Lost
 from dxwatchd.vitality import Vitality
-from dxwatchd.watchkeeping import Watchkeeper
 
 GATHER = 0.05
 """Seconds for which events are gathered before a pass: a folder moved in sends one for each of its files."""
@@ -47,6 +39,8 @@ WEAK_INTERVAL = 10.0
 
 TEND_EVERY = 30.0
 """Seconds between looks at the watch itself, which each pass begins with."""
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 STOP_WITHIN = 1.5
 """Seconds that a pass under way gets to end."""
@@ -61,29 +55,16 @@ class Daemon:
         self, settings: Settings, reload: Callable[[], Settings], environ: Mapping[str, str]
     ) -> None:
         self.settings = settings
-        self.state = StateDirectory(settings.state_dir)
         self._reloader = Reloader(reload, lambda: self._inbox.put(Signalled(signal.SIGHUP)))
         self._notifier = Notifier(environ)
         self._ping_every = watchdog_interval(environ)
         # SimpleQueue.put is reentrant: a signal handler may call it whatever the main thread is at
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._stopping = threading.Event()
-        self._lock = InstanceLock(self.state.lock)
-        self._now = NowFile(self.state.now)
-        self._overdue = Overdue(self._now, self._notifier.status)
-        self._requests = PassRequests(self.state.requests)
-        self._keeper = self._new_keeper(settings)
-        self._cycle: Cycle | None = None
-        self._wanted: Settings | None = None
+        self._passes = Passes(
+            settings, lambda: self._inbox.put(Woken()), self._inbox.put, self._notifier.status
+        )
         self._failure = ""
         self._vitality, self._alive = Vitality(), True
-        self._worker = threading.Thread(target=self._work, name="dxwatchd-passes", daemon=True)
-
-    def _new_keeper(self, settings: Settings) -> Watchkeeper:
-        return Watchkeeper(
-            settings.models_root, settings.manifest, self.state.requests, lambda: self._inbox.put(Woken())
-        )
 
     def run(self, announce: Callable[[], None]) -> int:
         """Start, loop until a signal says stop, stop. Returns the exit code.
@@ -104,20 +85,11 @@ class Daemon:
         return 0
 
     def _start(self) -> None:
-        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire("dxwatchd run", after=SCAN)
-        try:
-            self._requests.prepare()
-            self._now.prepare()
-            self._cycle = Cycle(self.settings, digested=self._digested)
-            ignore_lease_breaks()
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                signal.signal(number, self._on_signal)
-        except BaseException:
-            self._lock.release()
-            raise
-        self._worker.start()
-        self._overdue.start()
+        self._passes.hold()
+        ignore_lease_breaks()
+        for number in SIGNALS:
+            signal.signal(number, lambda received, _frame: self._inbox.put(Signalled(received)))
+        self._passes.start()
         log.info(
             "watching",
             **{
@@ -127,19 +99,12 @@ class Daemon:
                 Key.PID: os.getpid(),
             },
         )
-        self._notifier.ready(f"Watching {self.settings.models_root}")
-
-    def _digested(self) -> None:
-        """All digests are computed: the next pass is to say so."""
-        self._inbox.put(Woken())
-
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        self._inbox.put(Signalled(number))
+        self._notifier.ready(f"Looking at {self.settings.models_root} for the first time")
 
     def _loop(self) -> None:
         """Wait for what happens and make passes when they are due, until a signal says stop."""
         times = Times(rescan_at=time.monotonic() + self._interval())
-        self._jobs.put(Job(Hints(everything=True)))
+        self._passes.make(Job(Hints(everything=True)))
         while True:
             if self._ping_every is not None and self._gets_on():
                 self._notifier.ping()
@@ -156,11 +121,11 @@ class Daemon:
             elif isinstance(message, Woken):
                 times.next_at = min(times.next_at, max(now + GATHER, times.earliest))
             if not times.busy and now >= times.next_at:
-                self._jobs.put(times.job(now, self._interval()))
+                self._passes.make(times.job(now, self._interval()))
 
     def _gets_on(self) -> bool:
         """Whether the service manager may hear that all is well. Says so once where it may not."""
-        at, thread = self._overdue.under_way(), self._worker.native_id
+        at, thread = self._passes.overdue.under_way(), self._passes.thread.native_id
         alive = self._vitality.gets_on(at, thread, time.monotonic())
         if not alive and self._alive:
             log.error("a pass is stuck; the service manager is to start dxwatchd anew")
@@ -185,10 +150,10 @@ class Daemon:
             return
         self._failure = ""
         times.earliest = now + min(max(GATHER, result.duration), MOST_SPACING)
-        if self._keeper.weaknesses:
+        if self._passes.keeper.weaknesses:
             times.rescan_at = min(times.rescan_at, now + WEAK_INTERVAL)
         due = times.rescan_at if result.due is None else min(times.rescan_at, max(result.due, times.earliest))
-        if times.settings is not None or self._keeper.box.waiting() or self._requests.waiting():
+        if times.settings is not None or self._passes.keeper.box.waiting() or self._passes.requests.waiting():
             due = min(due, times.earliest)
         times.next_at = min(due, now + TEND_EVERY)
         self._notifier.status(summary(result.plan, result.trouble))
@@ -207,7 +172,7 @@ class Daemon:
     def _interval(self) -> float:
         """Seconds to the next look at everything, spread so that many daemons do not beat in time."""
         base = self.settings.rescan_interval
-        if self._keeper.weaknesses:
+        if self._passes.keeper.weaknesses:
             base = min(base, WEAK_INTERVAL)
         return base * random.uniform(0.75, 1.25)  # noqa: S311 - spreading, not secrecy
 
@@ -216,87 +181,13 @@ class Daemon:
         self.settings = settings or self.settings
         return settings
 
-    def _work(self) -> None:
-        """The worker: one job after the other, until told to end."""
-        while (job := self._jobs.get()) is not None:
-            try:
-                finished = Finished(self._pass(job))
-            except Stopped:
-                finished = Finished(None)
-            except Exception as error:  # noqa: BLE001 - a pass that fails must not end the daemon
-                finished = Finished(None, error)
-            self._inbox.put(finished)
-        self._keeper.stop()
-        if self._cycle is not None:
-            self._cycle.close()
-
-    def _pass(self, job: Job) -> PassResult:
-        # until they are taken over, also where that fails at first
-        self._wanted = job.settings or self._wanted
-        if self._lock.keep():
-            log.warning("the state directory was exchanged; what is there is gone by from now on")
-            self._wanted = self._wanted or self.settings
-        cycle = self._cycle
-        if cycle is None or self._wanted is not None:
-            cycle = self._take_over(self._wanted or self.settings)
-        with self._overdue.watching(cycle.settings.models_root, cycle.at):
-            return self._passed(cycle, job.hints)
-
-    def _passed(self, cycle: Cycle, hints: Hints) -> PassResult:
-        self._requests.keep()
-        requests = self._requests.waiting()
-        if self._keeper.tend(cycle.scanner.folders):
-            hints.everything = True
-        more = self._keeper.box.take()
-        hints.folders |= more.folders
-        hints.moved_in |= more.moved_in
-        hints.everything = hints.everything or more.everything or bool(requests)
-        result = cycle.run(
-            hints,
-            time.monotonic(),
-            stop=self._stopping.is_set,
-            accept_removals=any(request.accept_removals for request in requests),
-            extra={
-                "pid": os.getpid(),
-                "watching": {
-                    "by_events": not self._keeper.weaknesses,
-                    "weaknesses": [
-                        {"message": weakness.message, "remedy": weakness.remedy}
-                        for weakness in self._keeper.weaknesses
-                    ],
-                    "overflows": self._keeper.box.overflows,
-                },
-            },
-            always_status=bool(requests),
-        )
-        self._now.trouble(result.trouble)
-        if result.conclusive:
-            self._requests.answer(requests)
-        return result
-
-    def _take_over(self, settings: Settings) -> Cycle:
-        """Begin anew, with other settings or what else lies in the state directory."""
-        self._requests.prepare()
-        self._now.prepare()
-        fresh = Cycle(settings, digested=self._digested)
-        if self._cycle is not None:
-            self._cycle.close()
-        self._cycle, self._wanted = fresh, None
-        self._keeper.stop()
-        self._keeper = self._new_keeper(settings)
-        return fresh
-
     def _stop(self) -> bool:
         """End everything. Whether all threads ended in time."""
         self._notifier.stopping()
-        self._stopping.set()
-        self._jobs.put(None)
-        self._worker.join(timeout=STOP_WITHIN)  # it also ends the watch and closes all files
-        clean = not self._worker.is_alive()
-        self._overdue.stop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        clean = self._passes.stop(STOP_WITHIN)
+        for number in SIGNALS:
             with contextlib.suppress(ValueError):
                 signal.signal(number, signal.SIG_DFL)
-        self._lock.release()
+        self._passes.release()
         log.info("stopped")
         return clean

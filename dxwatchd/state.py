@@ -33,6 +33,11 @@ class StateDirectory:
         return self.root / "now.json"
 
     @property
+    def metrics(self) -> Path:
+        """What a monitoring system asks."""
+        return self.root / "metrics.prom"
+
+    @property
     def facts(self) -> Path:
         """The cache of what was read."""
         return self.root / "facts.db"

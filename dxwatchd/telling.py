@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 _GOOD = (State.PROPOSED, State.REGISTERED, State.REJECTED)
 
-_DECISIONS: Mapping[str, str] = {
+DECISIONS: Mapping[str, str] = {
     "proposed": "model proposed",
     "registered": "model registered",
     "approved_again": "model approved again",
@@ -31,6 +31,7 @@ _DECISIONS: Mapping[str, str] = {
     "removed": "model removed",
     "removals_accepted": "removals accepted",
 }
+"""What the log says of each event of the journal."""
 
 
 class Teller:
@@ -46,7 +47,7 @@ class Teller:
         for event in events:
             keys = {key: event[key] for key in (Key.TECHNICAL_NAME, Key.MODEL_NAME, Key.PATH) if key in event}
             level = log.warning if event["event"] in ("drifted", "missing") else log.info
-            level(_DECISIONS.get(str(event["event"]), str(event["event"])), **keys)
+            level(DECISIONS.get(str(event["event"]), str(event["event"])), **keys)
         states = {folder.path: (folder.state, folder.reasons) for folder in plan.folders}
         for folder in plan.folders:
             if folder.state not in _GOOD and self._states.get(folder.path, (None,))[0] is not folder.state:

@@ -47,7 +47,7 @@ def test_after_a_pass_that_failed_everything_is_looked_at(daemon: Daemon) -> Non
 
 def test_while_events_cannot_be_relied_on_everything_is_looked_at(daemon: Daemon) -> None:
     """By the short interval from the first pass on, whatever was planned before."""
-    daemon._keeper.weaknesses = (Weakness("the kernel does not watch it", "raise it"),)
+    daemon._passes.keeper.weaknesses = (Weakness("the kernel does not watch it", "raise it"),)
     times = _after(daemon, _passed())
     assert times.next_at <= NOW + WEAK_INTERVAL
     assert times.job(times.next_at, HOUR).hints.everything
@@ -71,11 +71,11 @@ def test_settings_that_cannot_be_taken_over_yet_are_later(
         raise OSError(30, "Read-only file system")
 
     with monkeypatch.context() as patch:
-        patch.setattr("dxwatchd.daemon.Cycle", refuse)
+        patch.setattr("dxwatchd.passing.Cycle", refuse)
         with pytest.raises(OSError, match="Read-only"):
-            daemon._pass(Job(Hints(), changed))
-    daemon._pass(Job(Hints(everything=True)))
-    assert daemon._cycle is not None
-    assert daemon._cycle.settings.quiet_period == 7.0
-    daemon._keeper.stop()
-    daemon._cycle.close()
+            daemon._passes._pass(Job(Hints(), changed))
+    daemon._passes._pass(Job(Hints(everything=True)))
+    assert daemon._passes._cycle is not None
+    assert daemon._passes._cycle.settings.quiet_period == 7.0
+    daemon._passes.keeper.stop()
+    daemon._passes._cycle.close()

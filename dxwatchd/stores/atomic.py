@@ -35,6 +35,26 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         sync_folder(path.parent)
 
 
+def replace_quickly(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace `path` by a file with `data` for readers; a power cut may lose it: it is made anew soon.
+
+    mode: of the new file, before the umask. For one writer at a time. Raises OSError; the old one stays then.
+    """
+    aside = path.with_name(f"{TEMPORARY_PREFIX}{path.name}{TEMPORARY_SUFFIX}")
+    with naming(path):
+        aside.unlink(missing_ok=True)
+        try:
+            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+            try:
+                write_all(descriptor, data)
+            finally:
+                os.close(descriptor)
+            os.rename(aside, path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Have every OSError raised in the block name the file that was to be written."""
