@@ -1,0 +1,162 @@
+"""The installed service under a real systemd: it comes back, it reloads, it stops, it is confined."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.systemd.box import Box
+from tests.systemd.service import CONFIG, MANIFEST, MODELS, STATE, Service
+
+pytestmark = [pytest.mark.xdist_group("box"), pytest.mark.timeout(600)]
+
+
+def test_a_folder_is_dropped_approved_and_has_a_card(service: Service) -> None:
+    """The whole way; `systemctl status` says what the daemon knows, `status` that all is well."""
+    service.drop("tiny")
+    service.proposed("tiny")
+    service.box.until("systemctl show dxwatchd -P StatusText | grep '1 proposed'", "the status line")
+    service.box.run("dxwatchd approve tiny")
+    assert service.card("tiny")["availability"] == "available"
+    service.box.until("systemctl show dxwatchd -P StatusText | grep '1 registered'", "the status line")
+    assert "dxwatchd is running" in service.box.run("dxwatchd status")
+
+
+@pytest.mark.promise(2, "the installed service killed by SIGKILL under systemd")
+def test_a_killed_daemon_is_back_and_nothing_is_lost(service: Service) -> None:
+    """systemd starts another; cards stay as they were, the journal has no doubles, new folders are found."""
+    card = service.register("tiny")
+    before = service.pid()
+    service.box.run(f"kill -9 {before}")
+    service.box.until(
+        f"p=$(systemctl show dxwatchd -P MainPID); [ $p -gt 0 ] && [ $p -ne {before} ]", "another process"
+    )
+    service.drop("later", 2)
+    service.proposed("later")
+    service.box.run("systemctl is-active dxwatchd")
+    again = service.card("tiny")
+    assert (again["revision"] >= card["revision"], again["availability"]) == (True, "available")
+    events = [json.loads(line) for line in service.box.run(f"cat {STATE}/events.jsonl").splitlines()]
+    told = [(event["event"], event["path"]) for event in events if event["event"] != "digested"]
+    assert sorted(told) == [("proposed", "later"), ("proposed", "tiny"), ("registered", "tiny")]
+
+
+def test_a_stopped_loop_is_started_anew_by_the_watchdog(service: Service) -> None:
+    """A process that does not answer is killed after WatchdogSec and replaced."""
+    service.box.run(
+        "mkdir -p /run/systemd/system/dxwatchd.service.d; "
+        "printf '[Service]\\nWatchdogSec=2\\n' >/run/systemd/system/dxwatchd.service.d/quick.conf; "
+        "systemctl daemon-reload; systemctl restart dxwatchd"
+    )
+    try:
+        before = service.pid()
+        service.box.run(f"kill -STOP {before}")
+        service.box.until(
+            f"p=$(systemctl show dxwatchd -P MainPID); [ $p -gt 0 ] && [ $p -ne {before} ] "
+            "&& systemctl is-active dxwatchd",
+            "another process",
+        )
+        assert "Watchdog timeout" in service.box.run("journalctl -u dxwatchd --no-pager")
+        assert int(service.show("NRestarts")["NRestarts"]) >= 1
+    finally:
+        service.box.run("rm -r /run/systemd/system/dxwatchd.service.d; systemctl daemon-reload")
+
+
+def test_a_long_life_is_no_reason_for_the_watchdog(service: Service) -> None:
+    """It feeds the watchdog: nothing is started anew while it works."""
+    before = service.show("WatchdogTimestampMonotonic", "MainPID")
+    service.box.until(
+        f"[ $(systemctl show dxwatchd -P WatchdogTimestampMonotonic) -gt {before['WatchdogTimestampMonotonic']} ]",
+        "a ping",
+    )
+    assert service.show("MainPID")["MainPID"] == before["MainPID"]
+
+
+def test_a_reload_says_what_changed(service: Service) -> None:
+    """The same process, with the new settings; a setting that cannot be used leaves the old ones."""
+    before = service.pid()
+    service.set({"quiet_period": "1.5"})
+    service.box.run("systemctl reload dxwatchd")
+    service.box.until("journalctl -u dxwatchd -o cat | grep 'settings reloaded'", "the reload")
+    changed = [json.loads(line["MESSAGE"]) for line in service.log() if "setting changed" in line["MESSAGE"]]
+    assert (changed[-1]["setting"], changed[-1]["value"], changed[-1]["was"]) == (
+        "quiet_period",
+        "1.5",
+        "0.3",
+    )
+    service.set({"quiet_period": "-1"})
+    service.box.run("systemctl reload dxwatchd; true")
+    service.box.until("journalctl -u dxwatchd -o cat | grep 'the old ones stay'", "the refusal")
+    assert service.pid() == before
+    service.drop("after", 3)
+    service.proposed("after")
+
+
+def test_it_stops_within_its_limit(service: Service) -> None:
+    """By SIGTERM, cleanly, long before systemd would kill it."""
+    service.register("tiny")
+    service.box.run("systemctl stop dxwatchd")
+    shown = service.show("Result", "ExecMainStatus", "ActiveState", "ExecMainCode")
+    assert shown == {
+        "Result": "success",
+        "ExecMainStatus": "0",
+        "ActiveState": "inactive",
+        "ExecMainCode": "1",
+    }
+
+
+def test_settings_that_cannot_be_used_are_told_and_not_tried_again(service: Service) -> None:
+    """Exit code 3 or 2 stays so until a person acts; the journal has every problem."""
+    service.box.run("systemctl stop dxwatchd")
+    service.set({"quiet_period": "-1", "rescan_interval": '"often"'})
+    assert service.box.try_("systemctl start dxwatchd").code != 0
+    shown = service.show("NRestarts", "ExecMainStatus")
+    assert shown["NRestarts"] == "0"
+    assert shown["ExecMainStatus"] in "23"
+    told = service.box.run("journalctl -u dxwatchd -o cat --no-pager")
+    assert "quiet_period" in told
+    assert "rescan_interval" in told
+
+
+_AS_SERVICE = "nsenter -t $(systemctl show dxwatchd -P MainPID) --all -- setpriv --reuid dxwatchd --regid dxwatchd --init-groups"
+
+
+@pytest.mark.promise(
+    1, "the installed service tries to write to the models root, to use a network, to read /home"
+)
+def test_it_is_confined(service: Service, installed: Box) -> None:
+    """Tried from inside, in the service's own namespaces and with its own user."""
+    service.register("tiny")
+    installed.run("mkdir -p /home/alice; echo secret >/home/alice/secret; chmod 755 /home /home/alice")
+    tried = {
+        f"touch {MODELS}/new": "Read-only file system",
+        f"rm {MODELS}/tiny/config.json": "Read-only file system",
+        "cat /home/alice/secret": "",
+        "touch /etc/dxwatchd/x": "Read-only file system",
+        "touch /opt/dxwatchd/x": "Read-only file system",
+    }
+    for command, reason in tried.items():
+        done = installed.try_(f"{_AS_SERVICE} {command}")
+        assert done.code, f"{command}: {done.told}"
+        assert reason in done.told, f"{command}: {done.told}"
+        assert "secret" not in done.told.replace("/home/alice/secret", "")
+
+
+def test_an_approver_needs_no_rights_of_roots(service: Service, installed: Box) -> None:
+    """A member of the two groups edits and approves; the daemon goes on appending to what that leaves."""
+    installed.run("id alice 2>/dev/null || useradd --create-home --groups dxwatchd,dxwatchd-approvers alice")
+    service.drop("one", 1)
+    service.proposed("one")
+    assert "approved" in installed.run("dxwatchd approve one", user="alice")
+    service.card("one")
+    service.drop("two", 2)
+    service.proposed("two")
+    installed.run(f'sed -i \'s/"proposed"/"approved"/\' {MANIFEST}', user="alice")
+    service.card("two")
+    service.drop("three", 3)
+    service.proposed("three")
+    assert "dxwatchd is running" in installed.run("dxwatchd status", user="alice")
+    installed.run("dxwatchd scan", user="alice")
+    refused = installed.try_(f"cat {MANIFEST}", user="nobody")
+    assert "Permission denied" in refused.told
