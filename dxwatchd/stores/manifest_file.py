@@ -27,6 +27,9 @@ MAX_SIZE = 64 * 2**20
 BOM = b"\xef\xbb\xbf"
 """What Windows editors begin a UTF-8 file with. TOML's authors mean it to be allowed; tomllib refuses it."""
 
+_OF_A_GROUP = stat.S_ISGID | stat.S_IWGRP
+"""Of a folder in which the members of a group work together: what is made there is the group's."""
+
 TRIES = 50
 PAUSE = 0.02
 """Seconds between tries: whoever saves the file is at it for a moment."""
@@ -169,6 +172,8 @@ def create(path: Path) -> bool:
     aside = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{path.name}")
     try:
         write_new(aside, HEADER.encode(), mode=0o664)
+        if path.parent.stat().st_mode & _OF_A_GROUP == _OF_A_GROUP:
+            aside.chmod(0o660)  # who may replace the file may write to it, whatever the umask
         try:
             os.link(aside, path)  # unlike a rename it replaces nothing
         except FileExistsError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,9 +39,21 @@ class Service:
     def set(self, values: dict[str, str]) -> None:
         """Write settings into the config file, in place of what it says of them."""
         for name, value in values.items():
-            self.box.run(
-                f"grep -qE '^(# )?{name} = ' {CONFIG} && sed -i -E 's|^(# )?{name} = .*|{name} = {value}|' {CONFIG}"
-            )
+            line = f"^(# )?{name} = .*"
+            self.box.run(f"grep -qE '{line}' {CONFIG} && sed -i -E 's|{line}|{name} = {value}|' {CONFIG}")
+
+    @contextmanager
+    def altered(self, *options: str) -> Iterator[None]:
+        """Other options of the unit for the length of a block; the service is then to be started anew."""
+        folder = "/run/systemd/system/dxwatchd.service.d"
+        lines = " ".join(f"'{option}'" for option in ("[Service]", *options))
+        self.box.run(
+            f"mkdir -p {folder}; printf '%s\\n' {lines} >{folder}/test.conf; systemctl daemon-reload"
+        )
+        try:
+            yield
+        finally:
+            self.box.run(f"rm {folder}/test.conf; systemctl daemon-reload; systemctl stop dxwatchd")
 
     def show(self, *properties: str) -> dict[str, str]:
         """What systemd knows of the unit."""
@@ -54,7 +68,8 @@ class Service:
         """Put a small model into the models root, as an administrator copies one."""
         with tempfile.TemporaryDirectory() as folder:
             tiny_model(Path(folder) / name, seed)
-            self.box.put(Path(folder) / name, f"{MODELS}/{name}")
+            self.box.put(Path(folder) / name, f"/srv/aside/{name}")
+        self.box.run(f"chmod -R a+rX /srv/aside; mv /srv/aside/{name} {MODELS}/")
 
     def proposed(self, name: str) -> None:
         """Wait for the proposal."""
