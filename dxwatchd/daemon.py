@@ -156,7 +156,7 @@ class Daemon:
         if times.settings is not None or self._passes.keeper.box.waiting() or self._passes.requests.waiting():
             due = min(due, times.earliest)
         times.next_at = min(due, now + TEND_EVERY)
-        self._notifier.status(summary(result.plan, result.trouble))
+        self._notifier.status(summary(result.plan, result.trouble, result.digests))
 
     def _failed(self, error: BaseException | None) -> None:
         """A pass failed for a reason that nobody foresaw: said once, tried again."""
