@@ -13,6 +13,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 
 import structlog
 
@@ -97,6 +98,7 @@ class Daemon:
                 Key.MANIFEST: str(self.settings.manifest),
                 Key.STATE_DIR: str(self.settings.state_dir),
                 Key.PID: os.getpid(),
+                Key.VERSION: version("dxwatchd"),
             },
         )
         self._notifier.ready(f"Looking at {self.settings.models_root} for the first time")

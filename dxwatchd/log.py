@@ -38,7 +38,6 @@ class Key(StrEnum):
     MODELS_ROOT = "models_root"  #       the folder that is watched
     STATE_DIR = "state_dir"  #           the folder of cards and journal
     MANIFEST = "manifest"  #             the file of proposals and approvals
-    LINE = "line"  #                     a line of that file
     TECHNICAL_NAME = "technical_name"  # the unique name of a model
     MODEL_NAME = "model_name"  #         the name that people see
     STATE = "state"  #                   the state of a folder, as `dxwatchd status` names it
@@ -49,13 +48,7 @@ class Key(StrEnum):
     ERROR = "error"  #                   what the system or a library said
     SETTING = "setting"  #               the name of a setting
     VALUE = "value"  #                   a setting's value
-    ORIGIN = "origin"  #                 where it was set
-    PASS = "pass"  # noqa: S105          the number of the pass (not a password)
-    TRIGGER = "trigger"  #               what the pass was for: start, event, rescan, manifest, request
-    DURATION_S = "duration_s"  #         how long it took, in seconds
-    DUE_S = "due_s"  #                   in how many seconds it will be done
     COUNT = "count"  #                   how many, of what the event names
-    FOLDERS = "folders"  #               how many folders
     SIZE = "size"  #                     in bytes
     ID = "id"  #                         of one decision, as in events.jsonl
     REPEATED = REPEATED  #               how many equal messages were left out before this one

@@ -51,10 +51,10 @@ def test_json_elsewhere_than_on_a_terminal() -> None:
     """Written to a file or the journal, each message is one JSON object with a UTC time in milliseconds."""
     stream = io.StringIO()
     log.configure("auto", "info", stream)
-    structlog.get_logger().info("proposed", path=Path("Qwen/Qwen3-8B"), count=3, **{Key.PASS: 7})
+    structlog.get_logger().info("proposed", path=Path("Qwen/Qwen3-8B"), count=3, **{Key.PID: 7})
     message = one_json(stream)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", message.pop("timestamp"))
-    assert message == {"level": "info", "event": "proposed", "path": "Qwen/Qwen3-8B", "count": 3, "pass": 7}
+    assert message == {"level": "info", "event": "proposed", "path": "Qwen/Qwen3-8B", "count": 3, "pid": 7}
 
 
 def test_console_on_a_terminal() -> None:
