@@ -65,8 +65,8 @@ def test_the_table_has_the_keys_that_are_logged() -> None:
         if level == "exception" or any(word.arg == "exc_info" for word in call.keywords):
             keys.add("exception")
         for node in ast.walk(call.args[0]):
-            if isinstance(node, ast.Constant) and node.value:
-                assert keys <= table[str(node.value)][1], f"{path}: {node.value}"
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert keys <= table[node.value][1], f"{path}: {node.value}"
 
 
 def _is_key(node: ast.AST) -> bool:

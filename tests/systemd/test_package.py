@@ -99,6 +99,10 @@ def test_removed_it_leaves_what_people_wrote_and_purged_nothing(made: Service) -
     assert box.run(f"sha256sum {OWN}") == before
     box.run(INSTALL)
     box.until("dxwatchd status | grep registered", "the model again")
+    assert box.run("systemctl is-active dxwatchd; systemctl is-enabled dxwatchd").split() == [
+        "active",
+        "enabled",
+    ]
     assert box.run(f"sha256sum {OWN}") == before
     box.run("apt-get purge -y dxwatchd")
     assert box.run("ls -d /etc/dxwatchd /var/lib/dxwatchd /opt/dxwatchd 2>/dev/null; true") == ""
