@@ -177,13 +177,9 @@ def test_a_writer_that_keeps_a_whole_file_open_is_told(place: Place) -> None:
     tiny_model(place.folder / "held", 1)
     with (place.folder / "held" / "model.safetensors").open("r+b"):
         (place.folder / "held").rename(place.models / "held")
-        told = place.until(
-            lambda: (
-                "open for writing" in place.run("explain", "held", code=None)
-                and place.run("explain", "held", code=None)
-            ),
-            "the writer to be told",
-        )
+        held = "open for writing"
+        place.until(lambda: held in place.run("explain", "held", code=None), "the writer to be told")
+        told = place.run("explain", "held", code=None)
         assert "model.safetensors: is whole, and a program still has it open for writing" in told
         assert place.entry("held") is None
         state = place.folder_state("held")
