@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -100,9 +101,11 @@ def status(settings: Settings, *, as_json: bool) -> int:
     told["under_way"] = (
         {"since": under_way.since, "place": under_way.place} if under_way is not None else None
     )
-    if holder is not None and not told["trouble"]:
+    if not told["trouble"]:
         # where it could not say so there
-        told["trouble"] = now.trouble or hindrance(state.status) or _stale(settings, told, under_way)
+        said = "" if holder is None else now.trouble or hindrance(state.status)
+        told["trouble"] = said or _stale(settings, told, under_way)
+    told["attention"] = attention(told)
     if as_json:
         output.as_json(told)
         return health(told)
@@ -112,6 +115,7 @@ def status(settings: Settings, *, as_json: bool) -> int:
         output.say(str(under_way))
     output.say(f"models root {told['models_root']}, manifest {told['manifest']}")
     print_folders(told)
+    output.say(f"needs attention: {', '.join(told['attention'])}" if told["attention"] else "all is well")
     return health(told)
 
 
@@ -124,7 +128,9 @@ def _stale(settings: Settings, told: Mapping[str, Any], under_way: UnderWay | No
     age = (datetime.now(UTC) - ended).total_seconds()
     if under_way is not None or age < OLD_AFTER + 3 * settings.rescan_interval:
         return ""
-    return f"status.json is {age / 60:.0f} minutes old though dxwatchd runs; its log says why"
+    if told["running"]:
+        return f"status.json is {age / 60:.0f} minutes old though dxwatchd runs; its log says why"
+    return f"no pass was made for {age / 60:.0f} minutes, and dxwatchd does not run; start it"
 
 
 def print_folders(told: Mapping[str, Any]) -> None:
@@ -160,7 +166,7 @@ def print_folders(told: Mapping[str, Any]) -> None:
         left = f"{count(digests['files_left'], 'file')}, {output.human_size(digests['bytes_left'])}"
         output.say(f"digests: {left} still to be read")
     if told.get("trouble"):
-        output.say(f"cannot write: {told['trouble']}")
+        output.say(f"trouble: {told['trouble']}")
 
 
 def _why(folder: Mapping[str, Any]) -> str:
@@ -171,12 +177,31 @@ def _why(folder: Mapping[str, Any]) -> str:
     return output.cell(reasons[0]["told"] + more)
 
 
+def attention(told: Mapping[str, Any]) -> list[str]:
+    """What of a status or a plan needs a person, in a few words each; nothing where all is well."""
+    bad = Counter(
+        folder["state"]
+        for folder in told["folders"]
+        if folder["state"] in _BAD_STATES and not _is_awaited(folder)
+    )
+    wrong = [f"{number} {state}" for state, number in sorted(bad.items())]
+    mismatches = sum(
+        any(one["kind"] == _MISMATCH for one in folder["warnings"]) for folder in told["folders"]
+    )
+    if mismatches:
+        wrong.append(f"{mismatches} not what was downloaded")
+    if told["problems"]:
+        wrong.append(f"{count(len(told['problems']), 'problem')} in the manifest")
+    if told["held"]:
+        wrong.append("removals held back")
+    if told.get("trouble"):
+        wrong.append("trouble")
+    return wrong
+
+
 def health(told: Mapping[str, Any]) -> int:
     """The exit code of a status or a plan."""
-    bad = any(folder["state"] in _BAD_STATES and not _is_awaited(folder) for folder in told["folders"])
-    mismatch = any(one["kind"] == _MISMATCH for folder in told["folders"] for one in folder["warnings"])
-    wrong = bad or mismatch or told["problems"] or told["held"] or told.get("trouble")
-    return PROBLEMS if wrong else DONE
+    return PROBLEMS if attention(told) else DONE
 
 
 _MISMATCH = ReasonKind.DIGEST_MISMATCH.value

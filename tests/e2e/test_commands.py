@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -314,3 +315,30 @@ def test_no_command_makes_a_lost_manifest_anew(place: Place) -> None:
     away.rename(place.manifest)
     place.run("add", "other", "Other", "other")
     assert place.entry("other") is not None
+
+
+@pytest.mark.usefixtures("without_digests")
+def test_status_says_last_whether_all_is_well(place: Place) -> None:
+    """In words and by its exit code; a daemon that ended long ago is no good news."""
+    place.start()
+    drop(place, "m")
+    place.proposed("m")
+    place.settled_events()
+    assert place.run("status").splitlines()[-1] == "all is well"
+    assert place.json("status")["attention"] == []
+    place.stop()
+    assert place.run("status").splitlines()[-1] == "all is well"
+    told = json.loads(place.passes())
+    told["pass"]["ended_at"] = "2026-01-01T00:00:00Z"
+    (place.state / "status.json").write_text(json.dumps(told))
+    said = place.run("status", code=1)
+    assert "minutes, and dxwatchd does not run; start it" in said
+    assert said.splitlines()[-1] == "needs attention: trouble"
+    place.manifest.write_text(place.manifest.read_text() + "[[models]]\nstatus = 1\n")
+    shutil.rmtree(place.models / "m")
+    place.start()
+    place.until(lambda: len(json.loads(place.passes())["problems"]) > 1, "the problems")
+    assert re.fullmatch(
+        r"needs attention: 1 missing, \d problems in the manifest.*",
+        place.run("status", code=1).splitlines()[-1],
+    )

@@ -116,7 +116,7 @@ def test_a_batch_meets_a_full_disk_at_any_step(
         begin()
         in_trouble(place, troubles + 1)
         whole(place)
-        assert "cannot write: " in place.run("status", code=1)
+        assert "trouble: " in place.run("status", code=1)
         whole(place)
         full.free()
         place.until(lambda: len(place.entries()) == len(proposed), "all proposals")
@@ -157,7 +157,7 @@ def test_it_starts_on_a_full_disk_and_commands_say_so(
     assert place.card("first") == card
     before = place.manifest.read_bytes()
     there = sorted(place.state.rglob("*"))
-    assert "cannot write: " in place.run("status", code=1)
+    assert "trouble: " in place.run("status", code=1)
     for words in (["approve", "first"], ["add", "by-hand", "By Hand", "hand"], ["scan"]):
         told = place.run(*words, code=0 if words[0] == "approve" else 3)
         assert words[0] == "approve" or "make room there" in told or "remove files there" in told
