@@ -19,7 +19,7 @@ from dxwatchd.scan import Stopped
 from dxwatchd.schedule import Finished, Job
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
-from dxwatchd.stores.format_file import Refused, insist
+from dxwatchd.stores.format_file import insist
 from dxwatchd.stores.instance_lock import SCAN, InstanceLock
 from dxwatchd.stores.now_file import NowFile
 from dxwatchd.stores.pass_requests import PassRequests
@@ -83,11 +83,6 @@ class Passes:
         self._now.prepare()
         return Cycle(settings, digested=self._woken)
 
-    def _close(self) -> None:
-        if self._cycle is not None:
-            self._cycle.close()
-        self._cycle = None
-
     def start(self) -> None:
         """Begin to work; what is held must be released."""
         self.thread.start()
@@ -123,7 +118,8 @@ class Passes:
                 finished = Finished(None, error)
             self._finished(finished)
         self.keeper.stop()
-        self._close()
+        if self._cycle is not None:
+            self._cycle.close()
 
     def _pass(self, job: Job) -> PassResult:
         # until they are taken over, also where that fails at first
@@ -187,12 +183,9 @@ class Passes:
 
     def _take_over(self, settings: Settings) -> Cycle:
         """Begin anew, with other settings or what else lies in the state directory."""
-        try:
-            fresh = self._open(settings)
-        except Refused:
-            self._close()  # what computes digests writes by name, and nothing there is ours to write
-            raise
-        self._close()
+        fresh = self._open(settings)
+        if self._cycle is not None:
+            self._cycle.close()
         self._cycle, self._settings, self._wanted = fresh, settings, None
         self.keeper.stop()
         self.keeper = self._new_keeper(settings)

@@ -123,7 +123,7 @@ def test_a_card_of_a_later_format_is_told_as_such(publishing: Publishing) -> Non
     path = publishing.cards.path_of("a")
     path.write_text(path.read_text().replace("dxwatchd.card/v1", "dxwatchd.card/v2"))
     with pytest.raises(
-        LaterFormat, match='the card of "a" cannot be read: it is dxwatchd.card/v2.*update its dxwatchd'
+        LaterFormat, match=r'card of "a" cannot be read: it is dxwatchd\.card/v2.*update its dxwatchd'
     ):
         load_card("a", state_dir=publishing.state)
 

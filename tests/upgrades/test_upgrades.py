@@ -1,4 +1,4 @@
-"""State directories that releases left behind, taken up by this version; and one of a later version, which is not.
+"""State directories that releases left behind are taken up by this version; one of a later version is not.
 
 `released/<version>/` has a models root with the state that a release's own daemon made of it
 (`make_released.py` says how).
