@@ -29,7 +29,7 @@ from dxwatchd.scan import RootLost, Scanner
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.status import plan_as_data
-from dxwatchd.steadiness import is_steady
+from dxwatchd.steadiness import held_open, is_steady
 from dxwatchd.stores.atomic import remove_leftovers
 from dxwatchd.stores.card_directory import CardDirectory
 from dxwatchd.stores.facts_db import FactsDb
@@ -91,8 +91,7 @@ class Cycle:
         """Open the state directory. read_only: for plans that are only shown; nothing is made or written;
         digested: called from a thread once all digests are computed (None: none are).
 
-        Raises OSError where the state directory cannot be used, stores.format_file.Refused where it must not
-        be: a later dxwatchd wrote it.
+        Raises OSError where the state directory cannot be used, stores.format_file.Refused where it may not.
         """
         self.settings = settings
         self.state = StateDirectory(settings.state_dir)
@@ -211,7 +210,11 @@ class Cycle:
 
     def _is_steady(self, model: ModelFolder, snapshot: Snapshot) -> bool:
         self.at.come_to(model.path)
-        return is_steady(self.settings.models_root, model, snapshot)
+        if is_steady(self.settings.models_root, model, snapshot):
+            return True
+        if (held := held_open(self.settings.models_root, model)) is not None:
+            self.publisher.unread.append(held)
+        return False
 
     def _take_up_unread(self, plan: Plan) -> Plan:
         """What could not be read for a card is read anew by the next pass, which then knows what to say."""

@@ -13,6 +13,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 
 import structlog
 
@@ -99,6 +100,7 @@ class Daemon:
                 Key.MANIFEST: str(self.settings.manifest),
                 Key.STATE_DIR: str(self.settings.state_dir),
                 Key.PID: os.getpid(),
+                Key.VERSION: version("dxwatchd"),
             },
         )
         self._notifier.ready(f"Looking at {self.settings.models_root} for the first time")
@@ -158,7 +160,7 @@ class Daemon:
         if times.settings is not None or self._passes.keeper.box.waiting() or self._passes.requests.waiting():
             due = min(due, times.earliest)
         times.next_at = min(due, now + TEND_EVERY)
-        self._notifier.status(summary(result.plan, result.trouble))
+        self._notifier.status(summary(result.plan, result.trouble, result.digests))
 
     def _failed(self, error: BaseException | None) -> None:
         """A pass failed for a reason that nobody foresaw: said once, tried again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
@@ -13,9 +14,13 @@ from typing import Final, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from dxwatchd.repeats import REPEATED, Repeats
+
 VALUE_LIMIT: Final = 2_000  # characters; watchdog's warning of a doubled watch prints megabytes of paths
 EXCEPTION_LIMIT: Final = 20_000  # characters, the last ones: the end of a traceback says most
 _DEPTH_LIMIT: Final = 4  # values within values
+
+_PRIORITIES: Final = ((logging.ERROR, "<3>"), (logging.WARNING, "<4>"), (logging.INFO, "<6>"), (0, "<7>"))
 
 Format = Literal["auto", "console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -33,7 +38,6 @@ class Key(StrEnum):
     MODELS_ROOT = "models_root"  #       the folder that is watched
     STATE_DIR = "state_dir"  #           the folder of cards and journal
     MANIFEST = "manifest"  #             the file of proposals and approvals
-    LINE = "line"  #                     a line of that file
     TECHNICAL_NAME = "technical_name"  # the unique name of a model
     MODEL_NAME = "model_name"  #         the name that people see
     STATE = "state"  #                   the state of a folder, as `dxwatchd status` names it
@@ -44,14 +48,10 @@ class Key(StrEnum):
     ERROR = "error"  #                   what the system or a library said
     SETTING = "setting"  #               the name of a setting
     VALUE = "value"  #                   a setting's value
-    ORIGIN = "origin"  #                 where it was set
-    PASS = "pass"  # noqa: S105          the number of the pass (not a password)
-    TRIGGER = "trigger"  #               what the pass was for: start, event, rescan, manifest, request
-    DURATION_S = "duration_s"  #         how long it took, in seconds
-    DUE_S = "due_s"  #                   in how many seconds it will be done
     COUNT = "count"  #                   how many, of what the event names
-    FOLDERS = "folders"  #               how many folders
     SIZE = "size"  #                     in bytes
+    ID = "id"  #                         of one decision, as in events.jsonl
+    REPEATED = REPEATED  #               how many equal messages were left out before this one
     PID = "pid"  #                       a process
     SIGNAL = "signal"  #                 the signal received
     VERSION = "version"  #               of dxwatchd
@@ -72,8 +72,9 @@ def configure(log_format: Format, log_level: Level, stream: TextIO | None = None
         structlog.processors.StackInfoRenderer(),
     ]
     handler = logging.StreamHandler(target)
+    handler.addFilter(Repeats())
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        (_JournalFormatter if is_journal(target) else structlog.stdlib.ProcessorFormatter)(
             foreign_pre_chain=[*common, structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -94,6 +95,28 @@ def configure(log_format: Format, log_level: Level, stream: TextIO | None = None
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,  # a reload may change the level
     )
+
+
+def is_journal(stream: TextIO) -> bool:
+    """Whether journald reads the stream (systemd.exec(5), $JOURNAL_STREAM)."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def priority(level: int) -> str:
+    """What journald takes a line's priority from (sd-daemon(3)). level: as in `logging`."""
+    return next(prefix for least, prefix in _PRIORITIES if level >= least)
+
+
+class _JournalFormatter(structlog.stdlib.ProcessorFormatter):
+    """Begins each line with its priority, which journald takes off again."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = priority(record.levelno)
+        return "\n".join(prefix + line for line in super().format(record).split("\n"))
 
 
 def reset() -> None:

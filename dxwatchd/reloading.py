@@ -89,11 +89,13 @@ def reloaded(reloader: Reloader, old: Settings, notifier: Notifier) -> Settings 
         )
         notifier.ready("state_dir cannot change while running")
         return None
+    changed = []
     for name in type(settings).model_fields:
         before, now = getattr(old, name), getattr(settings, name)
         if before != now:
             log.info("setting changed", **{Key.SETTING: name, Key.VALUE: str(now), Key.WAS: str(before)})
+            changed.append(f"{name} is {now} (was {before})")
     configure(settings.log_format, settings.log_level)
-    log.info("settings reloaded")
-    notifier.ready(f"Watching {settings.models_root}")
+    log.info("settings reloaded", **{Key.COUNT: len(changed)})
+    notifier.ready(f"Settings reloaded: {'; '.join(changed) or 'nothing has changed'}")
     return settings

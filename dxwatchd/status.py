@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from dxwatchd.core.entries import Problem
 from dxwatchd.core.plan import FolderState, Plan
 from dxwatchd.core.provenance import Check, overall
 from dxwatchd.core.reasons import Reason
-from dxwatchd.core.text import printable
+from dxwatchd.core.text import count, printable
 
 
 def plan_as_data(plan: Plan, manifest: str) -> dict[str, Any]:
@@ -76,12 +78,19 @@ def problem_as_data(problem: Problem, manifest: str) -> dict[str, Any]:
     }
 
 
-def summary(plan: Plan, trouble: str) -> str:
-    """One line for `systemctl status`."""
+def summary(plan: Plan, trouble: str, digests: Mapping[str, Any] | None = None) -> str:
+    """One line for `systemctl status`: what is wrong, then what there is, then what is still to be done.
+
+    digests: what is left of them, as in `status.json`.
+    """
     if trouble:
         return f"Cannot write: {trouble}"
-    counts: dict[str, int] = {}
-    for folder in plan.folders:
-        counts[folder.state.value] = counts.get(folder.state.value, 0) + 1
-    told = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
-    return told or "No model folders yet"
+    told = [f"Held back: {plan.held[0]}"] if plan.held else []
+    if plan.problems:
+        told.append(f"{count(len(plan.problems), 'problem')} in the manifest")
+    states = Counter(folder.state.value for folder in plan.folders)
+    folders = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    told.append(folders or "No model folders yet")
+    if digests is not None and digests["files_left"]:
+        told.append(f"{count(digests['files_left'], 'file')} to hash")
+    return "; ".join(told)

@@ -8,6 +8,7 @@ from pathlib import Path
 from dxwatchd.core.filenames import weight_format
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.snapshot import Snapshot, Stat, basename, join
+from dxwatchd.core.unread import Unread
 from dxwatchd.leases import has_writer
 from dxwatchd.readers.opening import stat_of
 
@@ -19,9 +20,16 @@ def is_steady(root: Path, model: ModelFolder, snapshot: Snapshot) -> bool:
         seen = snapshot.file(join(model.path, file.name))
         if _now(path) != (seen.stat if seen is not None else None):
             return False
+    return held_open(root, model) is None
+
+
+def held_open(root: Path, model: ModelFolder) -> Unread | None:
+    """The first weight file of `model` that some process has open for writing, as far as the kernel tells."""
+    for file in model.files:
+        path = root / model.path / file.name
         if weight_format(basename(file.name)) is not None and has_writer(Path(os.path.realpath(path))):
-            return False
-    return True
+            return Unread(model.path, join(model.path, file.name), held=True)
+    return None
 
 
 def _now(path: Path) -> Stat | None:

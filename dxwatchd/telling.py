@@ -14,6 +14,11 @@ from dxwatchd.log import Key
 
 log = structlog.get_logger()
 
+_SAID = (Key.TECHNICAL_NAME, Key.MODEL_NAME, Key.PATH, Key.ID)
+
+ALARMING = ("drifted", "missing")
+"""Events of the journal that are warnings: somebody may be using the model."""
+
 _GOOD = (State.PROPOSED, State.REGISTERED, State.REJECTED)
 
 DECISIONS: Mapping[str, str] = {
@@ -45,8 +50,8 @@ class Teller:
     def tell(self, plan: Plan, events: Sequence[Mapping[str, Any]], trouble: str) -> None:
         """Log what is new since the last pass."""
         for event in events:
-            keys = {key: event[key] for key in (Key.TECHNICAL_NAME, Key.MODEL_NAME, Key.PATH) if key in event}
-            level = log.warning if event["event"] in ("drifted", "missing") else log.info
+            keys = {key: event[key] for key in _SAID if key in event}
+            level = log.warning if event["event"] in ALARMING else log.info
             level(DECISIONS.get(str(event["event"]), str(event["event"])), **keys)
         states = {folder.path: (folder.state, folder.reasons) for folder in plan.folders}
         for folder in plan.folders:

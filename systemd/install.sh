@@ -43,6 +43,13 @@ echo "installed    $destdir/opt/dxwatchd, the command $destdir$bindir/dxwatchd"
 }
 systemd-sysusers dxwatchd.conf
 systemd-tmpfiles --create dxwatchd.conf
+reload=$libdir/systemd/system/dxwatchd.service.d
+if [ "$(systemctl --version | awk 'NR == 1 { print int($2) }')" -ge 253 ]; then
+	mkdir -p "$reload"
+	install -m 644 /opt/dxwatchd/notify-reload.conf "$reload/notify-reload.conf"
+else
+	rm -rf "$reload"
+fi
 systemctl daemon-reload
 if systemctl --quiet is-active dxwatchd; then
 	systemctl restart dxwatchd

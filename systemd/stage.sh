@@ -33,6 +33,8 @@ grep -rIl -- "$folder$home" "$folder$home/bin" "$folder$home/pyvenv.cfg" | xargs
 
 ln -sfn "$home/bin/dxwatchd" "$folder$bindir/dxwatchd"
 install -m 644 "$here/dxwatchd.service" "$folder$libdir/systemd/system/dxwatchd.service"
+# Laid beside the unit only; it is put into force where systemd knows how.
+install -m 644 "$here/notify-reload.conf" "$folder$home/notify-reload.conf"
 install -m 644 "$here/dxwatchd.sysusers" "$folder$libdir/sysusers.d/dxwatchd.conf"
 install -m 644 "$here/dxwatchd.tmpfiles" "$folder$libdir/tmpfiles.d/dxwatchd.conf"
 # The settings with all their explanations, and the places of a service set.

@@ -51,10 +51,10 @@ def test_json_elsewhere_than_on_a_terminal() -> None:
     """Written to a file or the journal, each message is one JSON object with a UTC time in milliseconds."""
     stream = io.StringIO()
     log.configure("auto", "info", stream)
-    structlog.get_logger().info("proposed", path=Path("Qwen/Qwen3-8B"), count=3, **{Key.PASS: 7})
+    structlog.get_logger().info("proposed", path=Path("Qwen/Qwen3-8B"), count=3, **{Key.PID: 7})
     message = one_json(stream)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", message.pop("timestamp"))
-    assert message == {"level": "info", "event": "proposed", "path": "Qwen/Qwen3-8B", "count": 3, "pass": 7}
+    assert message == {"level": "info", "event": "proposed", "path": "Qwen/Qwen3-8B", "count": 3, "pid": 7}
 
 
 def test_console_on_a_terminal() -> None:
@@ -249,3 +249,46 @@ def test_handlers_of_others_stay() -> None:
         assert other in logging.getLogger().handlers
     finally:
         logging.getLogger().removeHandler(other)
+
+
+class Journal(io.StringIO):
+    """A stream that journald reads."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file.open("w")
+
+    def fileno(self) -> int:
+        """That of the file which stands for the journal's socket."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Close both."""
+        self._file.close()
+        super().close()
+
+
+@pytest.mark.parametrize("log_format", ["auto", "json", "console"])
+def test_in_the_journal_each_line_has_its_priority(
+    log_format: log.Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As sd-daemon(3) has it, each line of a traceback too; elsewhere no line begins like that."""
+    with Journal(tmp_path / "socket") as stream:
+        found = (tmp_path / "socket").stat()
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        log.configure(log_format, "debug", stream)
+        for level in ("debug", "info", "warning", "error"):
+            getattr(structlog.get_logger(), level)("said")
+        logging.getLogger("watchdog").critical("a library speaks")
+        try:
+            raise ValueError("two\nlines")
+        except ValueError:
+            structlog.get_logger().exception("failed")
+        lines = stream.getvalue().splitlines()
+        assert [line[:3] for line in lines[:5]] == ["<7>", "<6>", "<4>", "<3>", "<3>"]
+        assert {line[:3] for line in lines[5:]} == {"<3>"}
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino + 1}")
+        stream.truncate(0)
+        log.configure(log_format, "debug", stream)
+        structlog.get_logger().info("said")
+        assert "<6>" not in stream.getvalue()

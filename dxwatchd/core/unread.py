@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from dxwatchd.core.plan import Plan
+from dxwatchd.core.plan import FolderState, Plan
 from dxwatchd.core.reasons import Reason, ReasonKind, State
 from dxwatchd.core.snapshot import SeenFolder, Trouble, join
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A model folder, and the file of it that could be read no more when its card was to be made."""
+    """A model folder, and the file of it that could be read no more when its card was to be made.
+
+    held: it could, but somebody has it open for writing.
+    """
 
     folder: str
     file: str
+    held: bool = False
 
 
 def without_followers(reasons: Iterable[Reason], folders: Mapping[str, SeenFolder]) -> tuple[Reason, ...]:
@@ -49,28 +53,32 @@ def _is_in(file: str, folder: str) -> bool:
 
 def with_unread(plan: Plan, unread: Iterable[Unread]) -> Plan:
     """The plan as it was carried out: these folders' cards could not be made."""
-    files = {one.folder: one.file for one in unread}
-    if not files:
+    refused = {one.folder: one for one in unread}
+    if not refused:
         return plan
     return replace(
         plan,
         folders=tuple(
-            replace(
-                state,
-                state=State.UNREADABLE,
-                reasons=(*state.reasons, _refused(files[state.path][len(join(state.path, "")) :])),
-            )
-            if state.path in files
-            else state
-            for state in plan.folders
+            _refused(folder, refused[folder.path]) if folder.path in refused else folder
+            for folder in plan.folders
         ),
     )
 
 
-def _refused(file: str) -> Reason:
-    return Reason(
+def _refused(folder: FolderState, one: Unread) -> FolderState:
+    file = one.file[len(join(one.folder, "")) :]
+    if one.held:
+        reason = Reason(
+            ReasonKind.NOT_AT_REST,
+            file=file,
+            found="is whole, and a program still has it open for writing",
+            remedy="wait, or close it there: `fuser -v` on the file says who it is",
+        )
+        return replace(folder, state=State.COPYING, reasons=(*folder.reasons, reason))
+    reason = Reason(
         ReasonKind.UNREADABLE,
         file=file,
         found="could not be read when the card was to be made",
         remedy="look at its disk; it is tried again",
     )
+    return replace(folder, state=State.UNREADABLE, reasons=(*folder.reasons, reason))

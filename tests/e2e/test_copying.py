@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Place
+from tests.e2e.test_names import tiny_model
 
 
 class Sampler:
@@ -167,3 +168,21 @@ def _copy_sparse(source: Path, target: Path) -> None:
     with source.open("rb") as read, target.open("wb") as write:
         write.write(read.read(head))
         write.truncate(source.stat().st_size)
+
+
+@pytest.mark.promise(10, "a whole model that a program still has open for writing")
+def test_a_writer_that_keeps_a_whole_file_open_is_told(place: Place) -> None:
+    """It is not called proposed while it is not; once the file is closed it is."""
+    place.start()
+    tiny_model(place.folder / "held", 1)
+    with (place.folder / "held" / "model.safetensors").open("r+b"):
+        (place.folder / "held").rename(place.models / "held")
+        held = "open for writing"
+        place.until(lambda: held in place.run("explain", "held", code=None), "the writer to be told")
+        told = place.run("explain", "held", code=None)
+        assert "model.safetensors: is whole, and a program still has it open for writing" in told
+        assert place.entry("held") is None
+        state = place.folder_state("held")
+        assert state is not None
+        assert state["state"] == "copying"
+    place.proposed("held")

@@ -117,14 +117,14 @@ def test_it_speaks_to_the_service_manager(place: Place) -> None:
                 if wanted in message:
                     return message
 
-        assert f"STATUS=Watching {place.models}" in told("READY=1")
+        assert f"STATUS=Looking at {place.models}" in told("READY=1")
         told("WATCHDOG=1")
         told("WATCHDOG=1")
         drop(place, "m")
         told("STATUS=1 proposed")
         place.process.send_signal(signal.SIGHUP)
         assert "MONOTONIC_USEC=" in told("RELOADING=1")
-        told("READY=1")
+        assert "STATUS=Settings reloaded: nothing has changed" in told("READY=1")
         place.process.send_signal(signal.SIGTERM)
         told("STOPPING=1")
         assert place.process.wait(PATIENCE) == 0

@@ -73,8 +73,9 @@ class Box:
 
     def try_(self, script: str, *, user: str = "root") -> Done:
         """Run a shell script in the box, as a service of its own."""
+        words = script.replace("$", "$$")  # else systemd puts variables of its own in
         how = ("systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--uid={user}")
-        return self._do(*how, "--setenv=LANG=C.UTF-8", f"--setenv=PATH={_PATH}", "sh", "-c", script)
+        return self._do(*how, "--setenv=LANG=C.UTF-8", f"--setenv=PATH={_PATH}", "sh", "-c", words)
 
     def run(self, script: str, *, user: str = "root", code: int = 0) -> str:
         """Run a script that must end with this exit code. Returns what it printed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,12 +65,22 @@ class Service:
         """The daemon's process in the box."""
         return int(self.show("MainPID")["MainPID"])
 
-    def drop(self, name: str, seed: int = 1) -> None:
-        """Put a small model into the models root, as an administrator copies one."""
+    def aside(self, name: str, seed: int = 1) -> None:
+        """Put a small model beside the models root, readable for all."""
         with tempfile.TemporaryDirectory() as folder:
             tiny_model(Path(folder) / name, seed)
             self.box.put(Path(folder) / name, f"/srv/aside/{name}")
-        self.box.run(f"chmod -R a+rX /srv/aside; mv /srv/aside/{name} {MODELS}/")
+        self.box.run("chmod -R a+rwX /srv/aside")
+
+    def drop(self, name: str, seed: int = 1) -> None:
+        """Move a small model into the models root, as an administrator does."""
+        self.aside(name, seed)
+        self.box.run(f"mv /srv/aside/{name} {MODELS}/")
+
+    def entry(self, path: str) -> dict[str, Any] | None:
+        """The manifest's entry of a folder."""
+        entries = tomllib.loads(self.box.run(f"cat {MANIFEST}")).get("models", [])
+        return next((entry for entry in entries if entry["path"] == path), None)
 
     def proposed(self, name: str) -> None:
         """Wait for the proposal."""

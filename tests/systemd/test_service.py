@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.systemd.box import Box
 from tests.systemd.service import MANIFEST, STATE, Service
 
@@ -134,6 +136,35 @@ def test_it_is_confined(service: Service, installed: Box) -> None:
     assert not {what: how for what, how in tried.items() if how == "done"}
     assert tried["write into the models root"] == tried["delete from the models root"] == "EROFS"
     assert tried["open an internet socket"] == "EAFNOSUPPORT"
+
+
+def test_a_file_that_another_user_holds_open(service: Service, installed: Box) -> None:
+    """Seen by a lease only where the unit gives the right to one, by the lines that the guide has."""
+    guide = (REPOSITORY / "systemd" / "README.md").read_text()
+    lines = next(
+        text for text in re.findall(r"```ini\n\[Service\]\n(.*?)```", guide, re.DOTALL) if "LEASE" in text
+    )
+    with service.altered(*lines.split()):
+        installed.run("systemctl restart dxwatchd")
+        service.aside("held")
+        hold = "exec 3<>/srv/aside/held/model.safetensors; echo held; sleep 1000"
+        installed.run(f"systemd-run --quiet --unit=holder --uid=daemon sh -c '{hold}'")
+        installed.until("journalctl -u holder -o cat | grep held", "the file to be held")
+        installed.run("mv /srv/aside/held /srv/models/")
+        installed.until("dxwatchd explain held | grep 'open for writing'", "the open file to be seen")
+        assert service.entry("held") is None
+        installed.run("systemctl stop holder")
+        service.proposed("held")
+
+
+def test_digests_give_way_to_everybody_else(service: Service, installed: Box) -> None:
+    """The thread that computes them has the idle class of disk and processor, and no other thread has."""
+    service.register("tiny")
+    told = "echo $(ionice -p ${t##*/}) $(cut -d' ' -f19 $t/stat)"
+    threads = installed.run(f"for t in /proc/{service.pid()}/task/*; do {told}; done").splitlines()
+    idle = [thread for thread in threads if thread.startswith("idle")]
+    assert [thread.split()[-1] for thread in idle] == ["19"]
+    assert len(threads) > 3
 
 
 def test_an_approver_needs_no_rights_of_roots(service: Service, installed: Box) -> None:
