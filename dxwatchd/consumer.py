@@ -18,12 +18,12 @@ from pydantic import ValidationError
 
 from dxwatchd.card.schema import Card
 from dxwatchd.card.serialize import parse
+from dxwatchd.core import formats
 from dxwatchd.core.entries import path_problem
 from dxwatchd.core.naming import canonical, technical_name_problem
 from dxwatchd.core.text import printable
+from dxwatchd.stores.card_index import INDEX
 from dxwatchd.stores.plain_file import read_plain
-
-INDEX = "index.json"
 
 
 class DxwatchdError(Exception):
@@ -44,6 +44,10 @@ class ModelNotRegistered(DxwatchdError):  # noqa: N818 - as above
 
 class CardUnreadable(DxwatchdError):  # noqa: N818 - as above
     """A card is there and is not one that this version understands."""
+
+
+class LaterFormat(CardUnreadable):
+    """A card, or the index, is of a format that came after this version: update this program's dxwatchd."""
 
 
 class ModelsRootUnknown(DxwatchdError):  # noqa: N818 - as above
@@ -78,13 +82,16 @@ def load_card(technical_name: str, *, state_dir: Path | str) -> Card:
     """The card of one registered model.
 
     Raises ModelNotRegistered where no model has that name, StateDirectoryNotFound where the directory holds
-    no cards at all, and CardUnreadable where the card is damaged or of a later format.
+    no cards at all, CardUnreadable where the card is damaged, and LaterFormat, which is one, where a later
+    dxwatchd wrote it in a way that this one cannot read.
     """
     folder = Path(state_dir) / "cards"
     name = canonical(technical_name)
     if technical_name_problem(name) is None:
         try:
-            return parse(read_plain(folder / f"{name}.json"))
+            data = read_plain(folder / f"{name}.json")
+            _insist_on_known(f'the card of "{name}"', _schema_of(data), formats.CARD)
+            return parse(data)
         except FileNotFoundError:
             pass
         except (OSError, ValidationError) as error:
@@ -98,7 +105,8 @@ def load_card(technical_name: str, *, state_dir: Path | str) -> Card:
 def list_cards(*, state_dir: Path | str) -> tuple[CardEntry, ...]:
     """The index: every registered model, sorted by technical name.
 
-    Raises StateDirectoryNotFound where there is none, and CardUnreadable where it is damaged.
+    Raises StateDirectoryNotFound where there is none, CardUnreadable where it is damaged, and LaterFormat,
+    which is one, where a later dxwatchd wrote it in a way that this one cannot read.
     """
     return _read_index(Path(state_dir))[1]
 
@@ -138,7 +146,8 @@ def watch_cards(
 
     every: seconds between looks at the index, which cost one `stat` while nothing happens. A directory
     without an index yet is waited for, and so is a damaged index, which the daemon makes anew; nothing counts
-    as removed meanwhile. Changes that follow each other faster are seen as one.
+    as removed meanwhile. Changes that follow each other faster are seen as one. An index of a later format is
+    not waited for, since no wait would help: it raises LaterFormat.
     """
     ended = stop if stop is not None else threading.Event()
     known: dict[str, CardEntry] = {}
@@ -155,6 +164,8 @@ def watch_cards(
                 else {one.technical_name: one for one in list_cards(state_dir=state_dir)}
             )
             last = stamp
+        except LaterFormat:
+            raise
         except (FileNotFoundError, StateDirectoryNotFound, CardUnreadable):
             pass
         yield from _differences(known, now)
@@ -178,6 +189,7 @@ def _read_index(state_dir: Path) -> tuple[dict[str, Any], tuple[CardEntry, ...]]
     path = state_dir / "cards" / INDEX
     try:
         data = json.loads(read_plain(path))
+        _insist_on_known(str(path), data["schema"], formats.INDEX)
         return data, tuple(map(_entry, data["models"]))
     except FileNotFoundError:
         raise StateDirectoryNotFound(
@@ -187,6 +199,22 @@ def _read_index(state_dir: Path) -> tuple[dict[str, Any], tuple[CardEntry, ...]]
         raise CardUnreadable(
             f"{path} cannot be read: {error}; the next change of a card makes it anew"
         ) from error
+
+
+def _schema_of(data: bytes) -> object:
+    """What a card says of its format; None where it says nothing."""
+    try:
+        return json.loads(data)["schema"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _insist_on_known(what: str, said: object, known: str) -> None:
+    """Raise LaterFormat where `said` is a later version of the format `known`."""
+    if formats.is_later(said, known):
+        raise LaterFormat(
+            f"{what} cannot be read: it is {said}, this program knows {known}; update its dxwatchd"
+        )
 
 
 def _entry(line: Any) -> CardEntry:

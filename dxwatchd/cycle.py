@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from dxwatchd.core import formats
 from dxwatchd.core.decision import decide
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.plan import Observation, Options, Plan
@@ -27,11 +28,12 @@ from dxwatchd.publishing import Publisher
 from dxwatchd.scan import RootLost, Scanner
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
-from dxwatchd.status import SCHEMA, plan_as_data
+from dxwatchd.status import plan_as_data
 from dxwatchd.steadiness import held_open, is_steady
 from dxwatchd.stores.atomic import remove_leftovers
 from dxwatchd.stores.card_directory import CardDirectory
 from dxwatchd.stores.facts_db import FactsDb
+from dxwatchd.stores.format_file import insist, take
 from dxwatchd.stores.journal import Journal
 from dxwatchd.stores.status_file import StatusFile, last_sequence
 from dxwatchd.telling import Teller
@@ -89,7 +91,7 @@ class Cycle:
         """Open the state directory. read_only: for plans that are only shown; nothing is made or written;
         digested: called from a thread once all digests are computed (None: none are).
 
-        Raises OSError where the state directory cannot be used.
+        Raises OSError where the state directory cannot be used, stores.format_file.Refused where it may not.
         """
         self.settings = settings
         self.state = StateDirectory(settings.state_dir)
@@ -101,9 +103,11 @@ class Cycle:
         self._facts: FactsDb | None = None
         self._integrity: Integrity | None = None
         if read_only:
+            insist(self.state)
             self.cards.look()
         else:
             settings.state_dir.mkdir(parents=True, exist_ok=True)
+            take(self.state)
             remove_leftovers(settings.state_dir)
             self.cards.load()
             self._facts = FactsDb(self.state.facts)
@@ -120,7 +124,7 @@ class Cycle:
         self.manifest = ManifestView(settings.manifest, str(settings.models_root))
         self.guard = Guard(self.state.guards)
         always = {
-            "schema": SCHEMA,
+            "schema": formats.STATUS,
             "models_root": str(settings.models_root),
             "manifest": str(settings.manifest),
         }

@@ -26,6 +26,7 @@ from dxwatchd.schedule import Finished, Job, Message, Signalled, Times, Woken
 from dxwatchd.sdnotify import Notifier, watchdog_interval
 from dxwatchd.settings import Settings
 from dxwatchd.status import summary
+from dxwatchd.stores.format_file import Refused
 from dxwatchd.stores.instance_lock import Lost
 from dxwatchd.vitality import Vitality
 
@@ -71,7 +72,8 @@ class Daemon:
         """Start, loop until a signal says stop, stop. Returns the exit code.
 
         announce: called once it has started and hears signals. Raises stores.instance_lock.Held where another
-        process has the state directory, OSError where that cannot be used.
+        process has the state directory, stores.format_file.Refused where a later dxwatchd wrote it, OSError
+        where it cannot be used.
         """
         self._start()
         try:
@@ -166,6 +168,11 @@ class Daemon:
         if error is not None and told != self._failure:
             if isinstance(error, Lost):
                 log.error("the state directory is lost; nothing is done until it is back", reason=str(error))
+            elif isinstance(error, Refused):
+                log.error(
+                    "the state directory cannot be used; nothing is done until it can",
+                    **{Key.REASON: str(error), Key.REMEDY: error.remedy},
+                )
             else:
                 log.error("a pass failed; it is tried again", exc_info=error)
             self._notifier.status(f"A pass failed: {error}")

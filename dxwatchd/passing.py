@@ -19,6 +19,7 @@ from dxwatchd.scan import Stopped
 from dxwatchd.schedule import Finished, Job
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
+from dxwatchd.stores.format_file import insist
 from dxwatchd.stores.instance_lock import SCAN, InstanceLock
 from dxwatchd.stores.now_file import NowFile
 from dxwatchd.stores.pass_requests import PassRequests
@@ -63,17 +64,24 @@ class Passes:
     def hold(self) -> None:
         """Take the state directory.
 
-        Raises stores.instance_lock.Held where another process has it, OSError where it cannot be used.
+        Raises stores.instance_lock.Held where another process has it, stores.format_file.Refused where a
+        later dxwatchd wrote it, OSError where it cannot be used.
         """
         self._settings.state_dir.mkdir(parents=True, exist_ok=True)
+        insist(self.state)  # else the lock itself would be the first thing that is changed
         self._lock.acquire("dxwatchd run", after=SCAN)
         try:
-            self.requests.prepare()
-            self._now.prepare()
-            self._cycle = Cycle(self._settings, digested=self._woken)
+            self._cycle = self._open(self._settings)
         except BaseException:
             self._lock.release()
             raise
+
+    def _open(self, settings: Settings) -> Cycle:
+        """Take up what lies in the state directory. Raises as `hold` does, but for the lock."""
+        insist(self.state)
+        self.requests.prepare()
+        self._now.prepare()
+        return Cycle(settings, digested=self._woken)
 
     def start(self) -> None:
         """Begin to work; what is held must be released."""
@@ -175,9 +183,7 @@ class Passes:
 
     def _take_over(self, settings: Settings) -> Cycle:
         """Begin anew, with other settings or what else lies in the state directory."""
-        self.requests.prepare()
-        self._now.prepare()
-        fresh = Cycle(settings, digested=self._woken)
+        fresh = self._open(settings)
         if self._cycle is not None:
             self._cycle.close()
         self._cycle, self._settings, self._wanted = fresh, settings, None

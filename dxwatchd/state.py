@@ -13,6 +13,11 @@ class StateDirectory:
     root: Path
 
     @property
+    def format(self) -> Path:
+        """Which format all the others have."""
+        return self.root / "format.json"
+
+    @property
     def cards(self) -> Path:
         """The folder of cards and their index."""
         return self.root / "cards"

@@ -12,8 +12,6 @@ from dxwatchd.core.provenance import Check, overall
 from dxwatchd.core.reasons import Reason
 from dxwatchd.core.text import count, printable
 
-SCHEMA = "dxwatchd.status/v1"
-
 
 def plan_as_data(plan: Plan, manifest: str) -> dict[str, Any]:
     """The part of `status.json` that a plan decides. manifest: the file's path, for its problems."""

@@ -11,6 +11,7 @@ import pytest
 
 from dxwatchd import (
     CardUnreadable,
+    LaterFormat,
     ModelNotRegistered,
     ModelsRootUnknown,
     StateDirectoryNotFound,
@@ -114,6 +115,35 @@ def test_a_directory_without_cards_is_told(tmp_path: Path) -> None:
     for work in (lambda: load_card("a", state_dir=tmp_path), lambda: list_cards(state_dir=tmp_path)):
         with pytest.raises(StateDirectoryNotFound, match="state_dir"):
             work()
+
+
+def test_a_card_of_a_later_format_is_told_as_such(publishing: Publishing) -> None:
+    """Also one that this version could take for its own: its words may mean something else by now."""
+    publishing.publish("a")
+    path = publishing.cards.path_of("a")
+    path.write_text(path.read_text().replace("dxwatchd.card/v1", "dxwatchd.card/v2"))
+    with pytest.raises(
+        LaterFormat, match=r'card of "a" cannot be read: it is dxwatchd\.card/v2.*update its dxwatchd'
+    ):
+        load_card("a", state_dir=publishing.state)
+
+
+def test_an_index_of_a_later_format_is_told_as_such(publishing: Publishing) -> None:
+    """By whatever reads it; who follows it is not left waiting, and nothing counts as removed."""
+    publishing.publish("a")
+    watched = watch_cards(state_dir=publishing.state, every=0.01)
+    assert next(watched).kind == "added"
+    index = publishing.state / "cards" / "index.json"
+    index.write_text(index.read_text().replace("dxwatchd.index/v1", "dxwatchd.index/v12"))
+    for work in (
+        lambda: next(watched),
+        lambda: list_cards(state_dir=publishing.state),
+        lambda: load_card("b", state_dir=publishing.state),
+        lambda: model_folder("a", state_dir=publishing.state),
+    ):
+        with pytest.raises(LaterFormat, match=r"it is dxwatchd\.index/v12"):
+            work()
+    assert load_card("a", state_dir=publishing.state).technical_name == "a"
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"schema": "dxwatchd.card/v9"}'])

@@ -29,7 +29,6 @@ from dxwatchd.card.parts import (
     WeightSetPart,
 )
 
-SCHEMA = "dxwatchd.card/v1"
 Availability = Literal["available", "drifted", "missing"]
 
 

@@ -10,6 +10,7 @@ import tomlkit
 from tomlkit.items import AoT, Table
 
 from dxwatchd.commands import output
+from dxwatchd.commands.formats import insist_on_known_format
 from dxwatchd.commands.one_folder import fingerprint_of
 from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError
 from dxwatchd.commands.reporting import ask_for_pass
@@ -21,7 +22,8 @@ from dxwatchd.core.records import Availability, CardRecord
 from dxwatchd.core.text import printable
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
-from dxwatchd.stores.card_directory import INDEX, CardDirectory, read_stored
+from dxwatchd.stores.card_directory import CardDirectory, read_stored
+from dxwatchd.stores.card_index import INDEX
 from dxwatchd.stores.instance_lock import InstanceLock
 from dxwatchd.stores.manifest_edit import edit, put, says, table_of
 from dxwatchd.stores.manifest_file import ManifestError, create, patiently, read_whole
@@ -251,6 +253,7 @@ def _card(settings: Settings, entry: Entry) -> CardRecord | None:
 
 
 def _change(settings: Settings, change: Callable[[AoT], None]) -> None:
+    insist_on_known_format(settings)
     cards = StateDirectory(settings.state_dir).cards
     try:
         if not any(path.name != INDEX for path in cards.glob("*.json")):

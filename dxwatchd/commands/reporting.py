@@ -13,11 +13,11 @@ from typing import Any
 
 from dxwatchd.commands import output
 from dxwatchd.commands.output import DONE, PROBLEMS, CommandError
+from dxwatchd.core import formats
 from dxwatchd.core.reasons import ReasonKind
 from dxwatchd.core.text import count
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
-from dxwatchd.status import SCHEMA
 from dxwatchd.stores.instance_lock import InstanceLock
 from dxwatchd.stores.now_file import Now, NowFile, UnderWay
 from dxwatchd.stores.pass_requests import PassRequests
@@ -80,7 +80,9 @@ def read_status(settings: Settings) -> dict[str, Any]:
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise CommandError(f"{path} cannot be read: {error}", "the next pass writes it anew") from None
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+    if isinstance(data, dict) and formats.is_later(data.get("schema"), formats.STATUS):
+        raise CommandError(f"{path} is of a later dxwatchd", "use the `dxwatchd` of the version that runs")
+    if not isinstance(data, dict) or data.get("schema") != formats.STATUS:
         raise CommandError(f"{path} is no status", "the next pass writes it anew")
     return data
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dxwatchd.commands import output
+from dxwatchd.commands.formats import refusal
 from dxwatchd.commands.output import CommandError, cannot_use
 from dxwatchd.log import configure
 from dxwatchd.settings import Settings
+from dxwatchd.stores.format_file import Refused
 from dxwatchd.stores.instance_lock import Held
 
 
@@ -37,6 +39,8 @@ def run(settings: Settings, reload: Callable[[], Settings], environ: Mapping[str
             f"the state directory {settings.state_dir} is in use by {error.holder}",
             "stop that one first, or give another --state-dir",
         ) from None
+    except Refused as error:
+        raise refusal(error) from None
     except OSError as error:
         raise cannot_use(settings.state_dir, error) from None
 

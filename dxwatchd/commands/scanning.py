@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from dxwatchd.commands import output
+from dxwatchd.commands.formats import insist_on_known_format, refusal
 from dxwatchd.commands.output import CommandError, cannot_use
 from dxwatchd.commands.reporting import ask_for_pass, health, print_folders, status
 from dxwatchd.core.naming import canonical
@@ -15,12 +16,14 @@ from dxwatchd.log import configure
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.status import plan_as_data
+from dxwatchd.stores.format_file import Refused
 from dxwatchd.stores.instance_lock import SCAN, Held, InstanceLock
 
 
 def scan(settings: Settings, *, dry_run: bool, accept_removals: bool, as_json: bool) -> int:
     """One pass: by the running daemon where there is one, else here."""
     state = StateDirectory(settings.state_dir)
+    insist_on_known_format(settings)
     if dry_run:
         return _show_plan(settings, accept_removals=accept_removals, as_json=as_json)
     if InstanceLock(state.lock).holder() is not None:
@@ -36,6 +39,8 @@ def look_only(settings: Settings, *, accept_removals: bool = False) -> Plan:
     try:
         cycle = Cycle(settings, read_only=True)
         return cycle.run(Hints(everything=True), time.monotonic(), accept_removals=accept_removals).plan
+    except Refused as error:
+        raise refusal(error) from None
     except OSError as error:
         raise cannot_use(settings.state_dir, error) from None
 
@@ -147,6 +152,8 @@ def _scan_here(settings: Settings, state: StateDirectory, *, accept_removals: bo
                 time.sleep(wait)
         finally:
             cycle.close()
+    except Refused as error:
+        raise refusal(error) from None
     except OSError as error:
         raise cannot_use(settings.state_dir, error) from None
     finally:

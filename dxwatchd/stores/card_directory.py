@@ -13,15 +13,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dxwatchd.core import formats
 from dxwatchd.core.findings import Source, key_of
 from dxwatchd.core.naming import canonical
 from dxwatchd.core.records import MANIFEST, Availability, Base, CardRecord, Change, Content, Published
 from dxwatchd.stores.atomic import OF_ONE_FILE, remove_leftovers, sync_folder, write_atomically
-from dxwatchd.stores.card_index import DAMAGE, Tombstone, name_of, number, read_index, text
+from dxwatchd.stores.card_index import DAMAGE, INDEX, Tombstone, name_of, number, read_index, text
 from dxwatchd.stores.plain_file import read_plain
-
-INDEX_SCHEMA = "dxwatchd.index/v1"
-INDEX = "index.json"
 
 MOST_TOMBSTONES = 1000
 """Removed cards that the index remembers by name, 170 kB; of older ones only the highest revision counts."""
@@ -162,7 +160,7 @@ class CardDirectory:
         forgotten = max((dead.pop(name).revision for name in spare), default=0)
         self.forgotten = max(self.forgotten, forgotten)
         index = {
-            "schema": INDEX_SCHEMA,
+            "schema": formats.INDEX,
             "generation": self.generation + 1,
             "sequence": self.sequence,
             "models_root": self._root(),

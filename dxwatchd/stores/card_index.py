@@ -11,6 +11,8 @@ from typing import Any
 from dxwatchd.core.naming import canonical, technical_name_problem
 from dxwatchd.stores.plain_file import read_plain
 
+INDEX = "index.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
