@@ -26,13 +26,7 @@ from dxwatchd.leases import has_writer
 from dxwatchd.stores.atomic import sync_folder
 from dxwatchd.stores.manifest_file import PAUSE, TRIES, Changed, opened
 from dxwatchd.stores.owning import insist_on_rights
-from dxwatchd.stores.swapping import content_of, give_back, swapped
-
-LINGER = 0.05
-"""Seconds until the second look at what was replaced: an editor may have been in the middle of opening it."""
-
-LINGER_BLIND = 0.5
-"""The same where the kernel does not tell who has the file open."""
+from dxwatchd.stores.swapping import content_of, give_back, linger, swapped
 
 OLD = 60.0
 """Seconds after which what was left beside is nobody's any more, where that cannot be told otherwise."""
@@ -203,7 +197,7 @@ def _is_settled(replaced: Path, before: bytes, *, twice: bool = False) -> bool:
         return False
     if not twice:
         return True
-    time.sleep(LINGER_BLIND if writer is None else LINGER)
+    time.sleep(linger(writer))
     return _is_settled(replaced, before)
 
 

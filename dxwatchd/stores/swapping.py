@@ -21,6 +21,18 @@ _AT_FDCWD = -100  # fcntl.h
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+LINGER = 0.05
+"""Seconds until the second look at what was replaced: an editor may have been in the middle of opening it."""
+
+LINGER_BLIND = 0.5
+"""The same where the kernel does not tell who has the file open."""
+
+
+def linger(writer: bool | None) -> float:
+    """Seconds until the second look. writer: as `has_writer` told it."""
+    return LINGER_BLIND if writer is None else LINGER
+
+
 def swapped(one: Path, other: Path) -> bool:
     """Swap two names in one step (renameat2(2)); False where the file system cannot. Raises OSError."""
     if _libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
@@ -66,6 +78,10 @@ def give_back(aside: Path, target: Path, ours: int, after: bytes) -> None:
             if there not in known:
                 continue  # somebody saved between look and exchange: that is the newest, and goes back
             now = _written(aside)
+            if now == known[there]:
+                # who looked up its name while it was in the other's place may come to open it only now
+                time.sleep(linger(has_writer(aside)))
+                now = _written(aside)
             if now == known[there]:
                 return  # what lay there is ours, or was superseded by what lies there now
             if now.startswith(known[there]):  # by `>>`: it belongs behind whatever is there

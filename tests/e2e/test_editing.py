@@ -68,7 +68,8 @@ print(done)
 
 def _vim(*settings: str) -> Callable[[Path, str], list[str]]:
     def command(path: Path, line: str) -> list[str]:
-        said = (*(f"set {setting}" for setting in settings), f"$put ='{line}'", "wq!")
+        # what lies below /tmp, as tests do, gets no backup unless this is said
+        said = ("set backupskip=", *(f"set {setting}" for setting in settings), f"$put ='{line}'", "wq!")
         silently = ["vim", "-es", "-u", "NONE", "-i", "NONE", "-n"]
         return [*silently, *(part for one in said for part in ("-c", one)), str(path)]
 

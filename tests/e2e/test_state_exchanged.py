@@ -62,8 +62,10 @@ def test_what_lies_in_the_state_directory_is_gone_by(place: Place) -> None:
     place.until(lambda: len(place.events()) == 2, "the events")
     _whole(place, 2)
     place.state.rename(place.folder / "old")  # deleted in one step: the daemon writes there all the while
-    place.state.mkdir()
     shutil.rmtree(place.folder / "old", ignore_errors=True)
+    lost = "state directory is lost"
+    place.until(lambda: place.log.read_text().count(lost) == 2, "the second loss to be told")
+    place.state.mkdir()
     place.proposed("a")
     place.proposed("b")
     assert place.stop() == 0

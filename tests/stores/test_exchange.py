@@ -96,6 +96,7 @@ def test_a_save_over_ours_is_the_newest(manifest: Path, monkeypatch: pytest.Monk
             file.truncate()
             file.write(later)
             file.close()
+        opened.clear()
 
     monkeypatch.setattr(time, "sleep", sleep)
     around_the_swap(monkeypatch, lambda: manifest.write_bytes(SAVED), save)
@@ -121,6 +122,30 @@ def test_an_editor_that_opened_the_old_file_late_is_noticed(
         exchange(manifest, BEFORE, AFTER)
     os.close(old)
     assert manifest.read_bytes() == SAVED
+
+
+@pytest.mark.promise(4, "an editor in the middle of opening the file that a command replaces")
+def test_an_editor_that_opens_ours_late_is_noticed(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had looked up the name while ours lay there, and writes after that was taken away again."""
+    ours: list[int] = []
+
+    def late(seconds: float) -> None:
+        while ours:
+            descriptor = ours.pop()
+            with open(f"/proc/self/fd/{descriptor}", "wb") as editor:
+                editor.write(b"# later\n")
+            os.close(descriptor)
+
+    monkeypatch.setattr(time, "sleep", late)
+    around_the_swap(
+        monkeypatch,
+        lambda: manifest.write_bytes(SAVED),
+        lambda: ours.append(os.open(manifest, os.O_RDONLY)),
+    )
+    with pytest.raises(Changed):
+        exchange(manifest, BEFORE, AFTER)
+    assert manifest.read_bytes() == b"# later\n"
+    assert left(manifest) == []
 
 
 @pytest.mark.promise(4, "a file system that cannot exchange two files")
