@@ -44,6 +44,7 @@ class Proposer:
         self.pending = PendingFile(pending)
         self.journal = journal
         self._refused = 0
+        self._settled = True
         self.unread: list[Unread] = []
         """As that of `Publisher`."""
 
@@ -62,8 +63,8 @@ class Proposer:
         made = [(new, block) for new, block in blocks if block is not None]
         if not made or view.read is None:
             return [], len(made) < len(proposals)
-        if self.pending.read() is not None:
-            return [], True  # what became of an earlier one is not known yet
+        if self.pending.read() is not None or not self._settled:
+            return [], True  # what became of an earlier one, or of a command's change, is not known yet
         events = [_event(new) for new, _ in made]
         try:
             addition = as_appended(view.read, render(tuple(block for _, block in made), _today()))
@@ -99,7 +100,7 @@ class Proposer:
         be read or is not valid. Raises OSError.
         """
         with contextlib.suppress(OSError):  # without the right to write to its folder that is for a command
-            bring_back(Path(os.path.realpath(self.manifest)))
+            self._settled = bring_back(Path(os.path.realpath(self.manifest)))
         pending = self.pending.read()
         if pending is None:
             return

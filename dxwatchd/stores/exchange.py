@@ -104,20 +104,27 @@ def _exchange(target: Path, aside: Path, before: bytes, after: bytes) -> None:
         raise Changed
 
 
-def bring_back(target: Path) -> None:
+def bring_back(target: Path) -> bool:
     """Put back what somebody saved and a killed command was about to put back.
 
     Where the file was saved anew since, it is kept beside it under a name that can be seen. What somebody is
-    still writing to is left for the next time, and what is another user's for them. Raises OSError.
+    still writing to is left for the next time, and what is another user's for them. Returns whether all is
+    settled: else a change would be made on top of what is not proven. Raises OSError.
     """
+    settled = True
     if not _left(target):
-        return
+        return settled
     with one_at_a_time(target.parent) as alone:
         for left in _left(target):
-            with contextlib.suppress(Changed, FileNotFoundError, PermissionError, IsADirectoryError):
+            try:
                 found = left.stat()
                 if alone or time.time() - found.st_mtime > OLD:
                     _bring_back(target, left)
+            except Changed:
+                settled = False
+            except (FileNotFoundError, PermissionError, IsADirectoryError):
+                continue
+    return settled
 
 
 def _bring_back(target: Path, left: Path) -> None:

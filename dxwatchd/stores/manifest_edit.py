@@ -26,7 +26,7 @@ from dxwatchd.core.manifest import Manifest, parse
 from dxwatchd.core.records import Published
 from dxwatchd.core.text import printable
 from dxwatchd.stores.exchange import bring_back, exchange, one_at_a_time
-from dxwatchd.stores.manifest_file import ManifestError, patiently, read_whole
+from dxwatchd.stores.manifest_file import Changed, ManifestError, patiently, read_whole
 
 Change = Callable[[AoT], None]
 """Gets the tables of all entries and changes them in place. May raise ManifestError to leave all as it is."""
@@ -41,8 +41,8 @@ def edit(path: Path, change: Change) -> None:
     target = Path(os.path.realpath(path))  # a link stays a link: what it leads to is replaced
 
     def step() -> None:
-        if target.parent.is_dir():
-            bring_back(target)  # also what a try before left aside: on top of it nothing is proven
+        if target.parent.is_dir() and not bring_back(target):
+            raise Changed  # what a try before left aside is still written to
         with one_at_a_time(target.parent):
             seen = read_whole(path)
             exchange(target, seen.data, seen.mark + _changed(seen.text, change).encode())

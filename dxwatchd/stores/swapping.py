@@ -60,7 +60,7 @@ def give_back(aside: Path, target: Path, ours: int, after: bytes) -> None:
     known = {ours: after}
     turned = False
     with contextlib.ExitStack() as held:
-        for _ in range(TRIES):
+        for _ in range(10 * TRIES):
             try:
                 if not turned and target.stat().st_ino != ours:
                     return  # somebody has saved over ours: that is newer than what was replaced

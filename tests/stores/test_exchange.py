@@ -17,7 +17,8 @@ import pytest
 from dxwatchd.stores import exchange as module
 from dxwatchd.stores import swapping
 from dxwatchd.stores.exchange import bring_back, exchange, one_at_a_time
-from dxwatchd.stores.manifest_file import Changed
+from dxwatchd.stores.manifest_edit import edit
+from dxwatchd.stores.manifest_file import Changed, ManifestError
 
 BEFORE, AFTER, SAVED = b"# before\n", b"# after\n", b"# saved by a person\n"
 
@@ -299,3 +300,17 @@ def test_who_holds_the_file_for_an_append_is_waited_for(
     assert not holding
     assert manifest.read_bytes() == BEFORE + b"# appended\n"
     assert left(manifest) == []
+
+
+@pytest.mark.promise(4, "a change while what an earlier one replaced is still being written to")
+def test_nothing_is_changed_on_top_of_what_is_not_settled(manifest: Path) -> None:
+    """Neither by a command nor by the daemon: the save that lies aside could not come back then."""
+    assert killed(manifest, SAVED, signal.SIGKILL) == -signal.SIGKILL
+    (aside,) = module._left(manifest)
+    with aside.open("ab"):
+        assert not bring_back(manifest)
+        with pytest.raises(ManifestError, match="others keep saving it"):
+            edit(manifest, lambda tables: None)
+        assert manifest.read_bytes() == AFTER
+    assert bring_back(manifest)
+    assert manifest.read_bytes() == SAVED
