@@ -193,6 +193,14 @@ def check(settings: LoadSettings, as_json: JsonOption = False) -> int:
     return checking.check(settings(), as_json=as_json)
 
 
+@command(app, "doctor")
+def doctor(settings: LoadSettings, as_json: JsonOption = False) -> int:
+    """Check all around the daemon: folders, rights, limits, clock, unit; exit 1 where something is wrong."""
+    from dxwatchd.commands import doctoring
+
+    return doctoring.doctor(settings, as_json=as_json)
+
+
 @app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of a card."""

@@ -89,10 +89,14 @@ class Settings(BaseSettings):
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; problems has every reason, in the order of the sources."""
+    """The settings cannot be used; problems has every reason, in the order of the sources.
 
-    def __init__(self, problems: Iterable[SettingProblem]) -> None:
+    rest: what the settings are without the values that cannot be used, for those who look on all the same.
+    """
+
+    def __init__(self, problems: Iterable[SettingProblem], rest: Settings | None = None) -> None:
         self.problems = tuple(problems)
+        self.rest = rest
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -134,7 +138,7 @@ def load(
     doubted = {problem.name for problem in problems}
     problems += (found for found in _cross_checks(settings, config_path) if found.name not in doubted)
     if problems:
-        raise SettingsError(problems)
+        raise SettingsError(problems, settings)
     return settings
 
 
