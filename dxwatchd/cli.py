@@ -30,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-LoadSettings = Callable[[], "Settings"]
+LoadSettings = Callable[..., "Settings"]
 
 
 @command(app, "run")

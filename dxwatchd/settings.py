@@ -112,11 +112,13 @@ def load(
     config: Path | None,
     environ: Mapping[str, str],
     cwd: Path | None = None,
+    compare: bool = True,
 ) -> Settings:
     """Gather the settings of all sources, or raise SettingsError with every problem in any of them.
 
     overrides: the command line's options by setting, None where not given; config: the file it names.
-    Relative paths count from cwd, wherever they are set.
+    Relative paths count from cwd, wherever they are set. compare: whether one place lies in another, which
+    takes a look at the disk.
     """
     here = _here(cwd)
     problems: list[SettingProblem] = []
@@ -136,7 +138,8 @@ def load(
     settings = Settings.model_validate(values)
     settings._origins = origins
     doubted = {problem.name for problem in problems}
-    problems += (found for found in _cross_checks(settings, config_path) if found.name not in doubted)
+    if compare:
+        problems += (found for found in _cross_checks(settings, config_path) if found.name not in doubted)
     if problems:
         raise SettingsError(problems, settings)
     return settings

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from dxwatchd.checkup.places import file_systems_of, place_of, room_of, walk, way_to
 from dxwatchd.core.checkup.rights import Kind, Person
 from dxwatchd.core.checkup.root import RootFacts
@@ -51,7 +49,6 @@ def look_at_state(settings: Settings, person: Person) -> StateFacts:
         state.guards,
         state.lock,
     )
-    real, root = os.path.realpath(folder), os.path.realpath(settings.models_root)
     return StateFacts(
         person,
         str(folder),
@@ -60,5 +57,4 @@ def look_at_state(settings: Settings, person: Person) -> StateFacts:
         place_of(state.requests, person),
         file_systems_of(folder, below=False)[0],
         room_of(folder),
-        os.path.commonpath((real, root)) == root,
     )

@@ -33,12 +33,18 @@ def named(name: str, why: str) -> Person | None:
     return Person(found.pw_name, found.pw_uid, frozenset(os.getgrouplist(found.pw_name, found.pw_gid)), why)
 
 
+def owner_of(folder: Path) -> Person | None:
+    """Whose a folder is; None where that cannot be told."""
+    try:
+        return named(str(folder.stat().st_uid), f"whose {folder} is")
+    except OSError:
+        return None
+
+
 def myself() -> Person:
     """Who runs this."""
     user = os.geteuid()
-    return Person(
-        name_of(user), user, frozenset({os.getegid(), *os.getgroups()}), "who runs this: no daemon does"
-    )
+    return Person(name_of(user), user, frozenset({os.getegid(), *os.getgroups()}), "who runs this")
 
 
 def name_of(user: int) -> str:

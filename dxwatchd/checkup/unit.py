@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dxwatchd.core.checkup.service import UNIT, Places, UnitFacts
-from dxwatchd.settings import KINDS, Settings, SettingsError, load
+from dxwatchd.settings import Settings, SettingsError, load
 
 RUNS = Path("/run/systemd/system")
 ASK_WITHIN = 5.0
@@ -53,11 +53,11 @@ def shown() -> Mapping[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
-def unit_of(told: Mapping[str, str]) -> UnitFacts:
-    """The facts in the unit's properties, with the settings that its daemon goes by."""
+def unit_of(told: Mapping[str, str], *, follow: bool = True) -> UnitFacts:
+    """The facts in the unit's properties, with where its daemon's settings have things. follow: links."""
     arguments = _arguments(told.get("ExecStart", ""))
     config = _option(arguments, "config")
-    places, why = _places(told, arguments, config)
+    places, why = _places(told, arguments, config, follow=follow)
     return UnitFacts(
         load=told.get("LoadState", "not-found"),
         active=told.get("ActiveState", ""),
@@ -78,11 +78,10 @@ def unit_of(told: Mapping[str, str]) -> UnitFacts:
     )
 
 
-def places_of(settings: Settings) -> Places:
-    """Where settings have things, links followed."""
-    return Places(
-        *(os.path.realpath(path) for path in (settings.models_root, settings.state_dir, settings.manifest))
-    )
+def places_of(settings: Settings, *, follow: bool = True) -> Places:
+    """Where settings have things. follow: links, which takes a look at the disk."""
+    plain = os.path.realpath if follow else os.path.normpath
+    return Places(*(plain(path) for path in (settings.models_root, settings.state_dir, settings.manifest)))
 
 
 def _number(text: str) -> int:
@@ -114,21 +113,24 @@ def _option(arguments: list[str], name: str) -> str | None:
     return value
 
 
-def _places(told: Mapping[str, str], arguments: list[str], config: str | None) -> tuple[Places | None, str]:
+def _places(
+    told: Mapping[str, str], arguments: list[str], config: str | None, *, follow: bool
+) -> tuple[Places | None, str]:
     """Where the unit's settings have things, or why that cannot be told."""
     if told.get("EnvironmentFiles"):
         return None, "the unit reads some from a file (EnvironmentFile=)"
     environ = dict(word.split("=", 1) for word in _words(told.get("Environment", "")) if "=" in word)
     given = {name: _option(arguments, name) for name in ("models_root", "state_dir", "manifest")}
-    overrides = {name: value for name, value in given.items() if name in KINDS}
     here = Path(told.get("WorkingDirectory", "").lstrip("!-") or "/")
     try:
-        settings = load(overrides, config=Path(config) if config else None, environ=environ, cwd=here)
+        settings = load(
+            given, config=Path(config) if config else None, environ=environ, cwd=here, compare=False
+        )
     except SettingsError as error:
         return None, f"the service's cannot be used or read: {error.problems[0]}"
     except OSError as error:
         return None, f"the service's cannot be read: {error.strerror}"
-    return places_of(settings), ""
+    return places_of(settings, follow=follow), ""
 
 
 def _writable(told: Mapping[str, str]) -> tuple[str, ...]:

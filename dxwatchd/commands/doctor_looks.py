@@ -61,11 +61,11 @@ def sources_of(settings: Settings) -> str:
     return " and ".join((*found, "defaults"))
 
 
-def look_at_service(settings: Settings | None) -> ServiceFacts:
-    """What systemd says of the unit."""
+def look_at_service(settings: Settings | None, *, follow: bool) -> ServiceFacts:
+    """What systemd says of the unit. follow: the links of places, to compare them."""
     if not unit.runs():
         return ServiceFacts(runs=False)
-    own = unit.places_of(settings) if settings is not None else None
+    own = unit.places_of(settings, follow=follow) if settings is not None else None
     origins = tuple(settings.origins.items()) if settings is not None else ()
     try:
         told = unit.shown()
@@ -75,7 +75,7 @@ def look_at_service(settings: Settings | None) -> ServiceFacts:
         return ServiceFacts(True, None, error.stderr.strip() or str(error), own, origins)
     except OSError as error:
         return ServiceFacts(True, None, f"systemctl: {error.strerror}", own, origins)
-    return ServiceFacts(True, unit.unit_of(told), "", own, origins)
+    return ServiceFacts(True, unit.unit_of(told, follow=follow), "", own, origins)
 
 
 def look_at_daemon(settings: Settings) -> tuple[DaemonFacts, int]:

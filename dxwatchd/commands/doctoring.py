@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from dxwatchd.checkup import machine, people, unit
 from dxwatchd.checkup.apart import WITHIN, Failed, Late, T, apart
@@ -33,7 +34,7 @@ CHECK_WITHIN = 20.0
 """Seconds for the manifest: those of ten thousand entries are compared with the models root."""
 
 
-def doctor(load: Callable[[], Settings], *, as_json: bool) -> int:
+def doctor(load: Callable[..., Settings], *, as_json: bool) -> int:
     """Look at everything, and say what is well and what is not. Raises SettingsError for wrong options."""
     visit = Visit()
     visit.make(load)
@@ -48,18 +49,26 @@ class Visit:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.person = people.myself()
+        self.follow = True
+        """Whether links can be followed: nothing hangs."""
 
-    def make(self, load: Callable[[], Settings]) -> None:
+    def make(self, load: Callable[..., Settings]) -> None:
         """Look. Raises SettingsError where the command line is wrong."""
         settings = self._settings(load)
-        looked = self._look(About.SERVICE, lambda: look_at_service(settings), "systemd", 3 * unit.ASK_WITHIN)
+        looked = self._look(
+            About.SERVICE,
+            lambda: look_at_service(settings, follow=self.follow),
+            "systemd",
+            3 * unit.ASK_WITHIN,
+        )
         service = looked or ServiceFacts(unit.runs(), why="it does not answer")
         daemon, process, folders, in_full = None, 0, None, True
         if settings is not None:
             told = self._look(About.DAEMON, lambda: look_at_daemon(settings), str(settings.state_dir))
             daemon, process = told if told is not None else (None, 0)
             service = replace(service, holder=process)
-            self.person = _person(service, process)
+            seen = daemon is None or daemon.can_tell
+            self.person = _person(service, process) or self._owner(settings, seen=seen) or self.person
             folders, in_full = self._places(settings)
         if daemon is not None:
             self.findings += judge_daemon(daemon)
@@ -87,8 +96,13 @@ class Visit:
             self.findings.append(Finding(about, Grade.NOT_CHECKED, f"{at} could not be looked at: {error}"))
         return None
 
-    def _settings(self, load: Callable[[], Settings]) -> Settings | None:
-        got = self._look(About.SETTINGS, lambda: read_settings(load), "a place that they name")
+    def _settings(self, load: Callable[..., Settings]) -> Settings | None:
+        got = self._look(About.SETTINGS, lambda: read_settings(load), "one of the places that they name")
+        if got is None:  # most often it is the models root
+            self.follow = False
+            got = self._look(
+                About.SETTINGS, lambda: read_settings(partial(load, compare=False)), "their file"
+            )
         settings, problems = got if got is not None else (None, ())
         if any(problem.origin.startswith("option ") for problem in problems):
             raise SettingsError(problems)
@@ -96,14 +110,23 @@ class Visit:
         if settings is None:
             found = "so where things are is not known: folders, manifest and daemon were not looked at"
             self.findings.append(Finding(About.SETTINGS, Grade.NOT_CHECKED, found))
-        elif not problems:
+        elif not problems and not self.findings:
             self.findings.append(
                 Finding(About.SETTINGS, Grade.WELL, f"in order, from {sources_of(settings)}")
             )
         return settings
 
+    def _owner(self, settings: Settings, *, seen: bool) -> Person | None:
+        """Whose the state directory is, where that says more than who runs this. seen: if a daemon is."""
+        if seen and self.person.user != 0:
+            return None
+        try:
+            return apart(lambda: people.owner_of(settings.state_dir))
+        except (Late, Failed):
+            return None  # which is told when it is looked at
+
     def _places(self, settings: Settings) -> tuple[int | None, bool]:
-        """Root, state directory and manifest. Gives the number of the root's folders, and if it is the whole."""
+        """Root, state directory and manifest. Gives how many folders the root has, and if that is all."""
         person = self.person
         root = self._look(
             About.ROOT,
@@ -134,13 +157,11 @@ def _told(problem: SettingProblem) -> Finding:
     return Finding(About.SETTINGS, Grade.WRONG, found, problem.remedy)
 
 
-def _person(service: ServiceFacts, process: int) -> Person:
-    """Whose rights count: who the daemon runs as, or would."""
+def _person(service: ServiceFacts, process: int) -> Person | None:
+    """Who the daemon runs as, or would; None where nothing tells."""
     unit_told = service.unit
     if process and (person := people.of_process(process)) is not None:
         return person
     if unit_told is not None and unit_told.load == "loaded" and unit_told.is_for(service.own):
-        person = people.named(unit_told.user or "root", "as which the unit runs it")
-        if person is not None:
-            return person
-    return people.myself()
+        return people.named(unit_told.user or "root", "as which the unit runs it")
+    return None

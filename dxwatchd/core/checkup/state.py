@@ -36,7 +36,7 @@ class StateFacts:
     """The state directory.
 
     way: as of the root; inside: what of the daemon's own files and folders is there; requests: the folder
-    `requests/`; below_root: whether it lies in the models root.
+    `requests/`.
     """
 
     person: Person
@@ -46,14 +46,10 @@ class StateFacts:
     requests: Place | None = None
     file_system: FileSystem | None = None
     room: Room | None = None
-    below_root: bool = False
 
 
 def judge_state(state: StateFacts) -> Iterator[Finding]:
     """What there is to say of it."""
-    if state.below_root:
-        found = f"{state.path} lies in the models root, which is never written to"
-        yield _finding(Grade.WRONG, found, "name a state_dir outside of it")
     place = state.way[-1]
     bad = _there(state, place)
     if bad is not None:
