@@ -117,7 +117,7 @@ def grant(person: Person, rights: int, path: str) -> str:
 
 
 def said(rights: int) -> str:
-    """Rights in words: what may be done with a folder."""
+    """Rights in words: what may not be done."""
     words = {READ: "read", WRITE: "write to", SEARCH: "search"}
     named = [word for bit, word in words.items() if rights & bit]
-    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} or {named[-1]}"

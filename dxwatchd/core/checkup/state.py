@@ -109,7 +109,7 @@ def _inside(state: StateFacts) -> Iterator[Finding]:
     if locked:
         names = ", ".join(one.path.rpartition("/")[2] for one in locked)
         owners = ", ".join(sorted({one.owner for one in locked}))
-        found = f"{state.person.name} may not read and write {names} in it, which belong to {owners}"
+        found = f"{state.person.name} cannot read and write {names} in it (of {owners})"
         remedy = f"give them back: chown -R {state.person.name} {quote(state.path)}"
         yield _finding(Grade.WRONG, found, remedy)
 
