@@ -58,7 +58,7 @@ def sources_of(settings: Settings) -> str:
             found["the command line"] = None
         elif origin != DEFAULT_ORIGIN:
             found[origin.partition(" line ")[0]] = None
-    return " and ".join((*found, "defaults"))
+    return f"{', '.join(found)} and defaults" if found else "defaults alone"
 
 
 def look_at_service(settings: Settings | None, *, follow: bool) -> ServiceFacts:
@@ -88,11 +88,13 @@ def look_at_daemon(settings: Settings) -> tuple[DaemonFacts, int]:
     ended = str(told.get("pass", {}).get("ended_at", "")) if told else ""
     if holder is None:
         return DaemonFacts(path, last_pass=ended), 0
+    if told.get("pid") != holder.pid:
+        told, ended = {}, ""  # of one that ran before
     now = NowFile(state.now).read(holder.pid)
     troubles = [now.trouble or str(told.get("trouble") or "") or hindrance(state.status)]
     age = seconds_since(ended) if ended else 0.0
     stale = now.under_way is None and age > OLD_AFTER + 3 * settings.rescan_interval
-    watching = told.get("watching") if told.get("pid") == holder.pid else None
+    watching = told.get("watching")
     weaknesses = watching.get("weaknesses", ()) if isinstance(watching, dict) else ()
     return DaemonFacts(
         path,
@@ -103,6 +105,11 @@ def look_at_daemon(settings: Settings) -> tuple[DaemonFacts, int]:
         age if stale else 0.0,
         weaknesses=tuple(
             (str(one["message"]), str(one["remedy"])) for one in weaknesses if SILENT not in one["message"]
+        ),
+        others=tuple(
+            (name, str(told[name]), str(getattr(settings, name)))
+            for name in ("models_root", "manifest")
+            if told.get(name, str(getattr(settings, name))) != str(getattr(settings, name))
         ),
     ), holder.pid
 

@@ -29,7 +29,10 @@ def test_all_is_well_before_and_after_the_start(place: Place) -> None:
     assert place.process is not None
     (daemon,) = _told(place)["daemon"]
     assert daemon[0] == "well"
-    assert f"process {place.process.pid} runs; its last pass ended 2" in daemon[1]
+    assert f"process {place.process.pid}; its last pass ended 2" in daemon[1]
+    place.options["manifest"] = place.folder / "other.toml"
+    assert f"its manifest is {place.manifest}, and" in _told(place)["daemon"][1][1]
+    del place.options["manifest"]
     (place.state / "status.json").unlink()
     assert _told(place)["daemon"][0][0] == "well"
 

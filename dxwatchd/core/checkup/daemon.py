@@ -15,7 +15,8 @@ class DaemonFacts:
     holder: what it calls itself and its number, "" where none does; last_pass: when it ended, "" where
     nothing is known of one; troubles: what it says it cannot do; under_way: a pass that takes long;
     stale: seconds since the last pass where that is far too long, else 0; can_tell: whether whoever runs
-    this may look at the lock; weaknesses: why it cannot rely on events, each with a remedy.
+    this may look at the lock; weaknesses: why it cannot rely on events, each with a remedy;
+    others: settings of its that are not this command's, each with both values.
     """
 
     path: str
@@ -26,6 +27,7 @@ class DaemonFacts:
     stale: float = 0.0
     can_tell: bool = True
     weaknesses: tuple[tuple[str, str], ...] = ()
+    others: tuple[tuple[str, str, str], ...] = ()
 
 
 def judge_daemon(daemon: DaemonFacts) -> Iterator[Finding]:
@@ -44,13 +46,17 @@ def judge_daemon(daemon: DaemonFacts) -> Iterator[Finding]:
         yield finding(Grade.LOOK, f"no daemon runs on {daemon.path}", remedy)
     elif daemon.under_way:
         remedy = "wait; where it stays at one place, look at that file system"
-        yield finding(Grade.LOOK, f"{daemon.holder} runs. {daemon.under_way}", remedy)
+        yield finding(Grade.LOOK, f"it runs as {daemon.holder}. {daemon.under_way}", remedy)
     elif daemon.stale:
-        found = f"{daemon.holder} runs, but {last}, {daemon.stale / 60:.0f} minutes ago"
+        found = f"it runs as {daemon.holder}, but {last}, {daemon.stale / 60:.0f} minutes ago"
         yield finding(Grade.WRONG, found, "its log says why: journalctl -u dxwatchd -n 50")
     else:
-        yield finding(Grade.WELL, f"{daemon.holder} runs; {last}")
+        yield finding(Grade.WELL, f"it runs as {daemon.holder}; {last}")
     for trouble in daemon.troubles:
         yield finding(Grade.WRONG, f"it cannot write: {trouble}")
+    for name, theirs, ours in daemon.others:
+        found = f"its {name} is {theirs}, and {ours} is that of this command"
+        remedy = "give both the same settings; a daemon takes new ones over when it is reloaded or restarted"
+        yield finding(Grade.LOOK, found, remedy)
     for weakness, remedy in daemon.weaknesses:
         yield finding(Grade.LOOK, f"it cannot rely on events, and looks more often: {weakness}", remedy)

@@ -90,7 +90,8 @@ def _approvers(manifest: ManifestFacts, file: Place, folder: Place) -> Iterator[
         found = f"everybody on this machine may approve: {manifest.path} is open to all"
         yield _finding(Grade.LOOK, found, f"chmod o-w {quote(manifest.path)}")
     if not folder.mode & _OF_GROUP:
-        yield _finding(Grade.WELL, f"{folder.owner} and root may change it")
+        who = "only root" if folder.owner == "root" else f"{folder.owner} and root"
+        yield _finding(Grade.WELL, f"{who} may change it")
         return
     before = f"members of {folder.group} may replace it"
     if folder.mode & _STICKY and file.kind is Kind.FILE:

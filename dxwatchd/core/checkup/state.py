@@ -16,6 +16,9 @@ LITTLE = 256 * 2**20
 """Bytes of room from which on it is told: the journal alone may take 144 MiB."""
 
 TOO_LITTLE = 4 * 2**20
+_OF_CONTAINERS = "overlay"
+"""As good as the local disk below it, but for events."""
+
 FEW = 1000
 """Files that can still be made from which on it is told."""
 
@@ -133,7 +136,7 @@ def _requests(state: StateFacts) -> Iterator[Finding]:
 
 def _disk(state: StateFacts) -> Iterator[Finding]:
     disk, room = state.file_system, state.room
-    if disk is not None and not disk.tells:
+    if disk is not None and not disk.tells and disk.kind != _OF_CONTAINERS:
         kind = disk.kind or "unknown"
         found = f"it lies on a file system of kind {kind}, where locks and renames may hold less"
         yield _finding(Grade.LOOK, found, "a disk of this machine is the better place for it")

@@ -113,6 +113,7 @@ def _state(place: Place, above: int = 5) -> dict[str, Any]:
         ({"requests": Place("/v/s/requests", Kind.FILE)}, "commands cannot ask", Grade.WRONG),
         ({"requests": Place("/v/s/requests", Kind.FOLDER, 5)}, "anna may not use", Grade.WRONG),
         ({"file_system": REMOTE}, "of kind nfs4", Grade.LOOK),
+        ({"file_system": FileSystem("/", "overlay", tells=False)}, "to work in", Grade.WELL),
         ({"room": Room(9, 9, read_only=True)}, "is mounted read-only", Grade.WRONG),
         ({"room": Room(2**20, GIB)}, "1 MiB of 1 GiB are free", Grade.WRONG),
         ({"room": Room(2**27, GIB)}, "128 MiB of 1 GiB are free", Grade.LOOK),
@@ -148,6 +149,11 @@ MANIFEST: Final = ManifestFacts(ANNA, FILE.path, (TOP, FOLDER, FILE), entries=2)
         ({"way": (TOP, FOLDER, replace(FILE, kind=Kind.HIDDEN))}, "cannot be looked at", Grade.NOT_CHECKED),
         ({"way": (replace(TOP, rights=4), FOLDER, FILE)}, "may not go through /", Grade.WRONG),
         ({"way": (TOP, replace(FOLDER, mode=0o755), FILE)}, "anna and root may change it", Grade.WELL),
+        (
+            {"way": (TOP, replace(FOLDER, mode=0o755, owner="root"), FILE)},
+            "only root may change it",
+            Grade.WELL,
+        ),
         ({"way": (TOP, replace(FOLDER, mode=0o770), FILE)}, "others of team are locked out", Grade.LOOK),
         ({"way": (TOP, replace(FOLDER, mode=0o3770), FILE)}, "is sticky", Grade.LOOK),
         ({"way": (TOP, replace(FOLDER, mode=0o2777), FILE)}, "everybody on this machine may rep", Grade.LOOK),
@@ -171,10 +177,15 @@ def test_manifest(changed: dict[str, Any], words: str, grade: Grade) -> None:
     [
         (DaemonFacts("/s"), "no daemon runs on /s", Grade.LOOK),
         (DaemonFacts("/s", can_tell=False), "may not see", Grade.NOT_CHECKED),
-        (DaemonFacts("/s", "it"), "it runs; it has made no pass yet", Grade.WELL),
-        (DaemonFacts("/s", "it", "then"), "it runs; its last pass ended then", Grade.WELL),
+        (DaemonFacts("/s", "it"), "it runs as it; it has made no pass yet", Grade.WELL),
+        (DaemonFacts("/s", "it", "then"), "it runs as it; its last pass ended then", Grade.WELL),
         (DaemonFacts("/s", "it", "then", stale=600.0), "10 minutes ago", Grade.WRONG),
         (DaemonFacts("/s", "it", under_way="It is at x"), "It is at x", Grade.LOOK),
+        (
+            DaemonFacts("/s", "it", others=(("manifest", "/a", "/b"),)),
+            "its manifest is /a, and /b",
+            Grade.LOOK,
+        ),
         (DaemonFacts("/s", "it", weaknesses=(("why", "do"),)), "more often: why", Grade.LOOK),
     ],
 )
