@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from shlex import quote
 
 from dxwatchd.core.checkup.findings import About, Finding, Grade
-from dxwatchd.core.checkup.rights import READ, SEARCH, WRITE, Kind, Person, Place, closed_at, grant, said
+from dxwatchd.core.checkup.rights import (
+    READ,
+    SEARCH,
+    WRITE,
+    Kind,
+    Person,
+    Place,
+    closed_at,
+    grant,
+    nearest,
+    said,
+)
 from dxwatchd.core.entries import Problem
 from dxwatchd.core.text import count
 
@@ -55,6 +66,7 @@ def judge_manifest(manifest: ManifestFacts) -> Iterator[Finding]:
 def _rights(manifest: ManifestFacts, file: Place, folder: Place) -> Iterator[Finding]:
     name = manifest.person.name
     if file.kind is Kind.MISSING:
+        folder = nearest(manifest.way)
         if folder.kind is Kind.FOLDER and not folder.rights & WRITE:
             found = f"{manifest.path} is not there, and {name} may not make it in {folder.path}"
             remedy = f"let it: {grant(manifest.person, READ | WRITE | SEARCH, folder.path)}"

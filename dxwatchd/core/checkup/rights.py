@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from shlex import quote
@@ -104,6 +104,11 @@ def rights_of(person: Person, found: Permissions) -> int:
 def closed_at(way: Iterable[Place]) -> Place | None:
     """The first folder of a way that the person may not go through."""
     return next((place for place in way if place.kind is Kind.FOLDER and not place.rights & SEARCH), None)
+
+
+def nearest(way: Sequence[Place]) -> Place:
+    """The folder in which what is missing at the end of a way would be made."""
+    return next((place for place in reversed(way[:-1]) if place.kind is Kind.FOLDER), way[-1])
 
 
 def letters(rights: int) -> str:

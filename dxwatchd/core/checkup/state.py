@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from shlex import quote
 
 from dxwatchd.core.checkup.findings import About, Finding, Grade, size
-from dxwatchd.core.checkup.rights import READ, SEARCH, WRITE, Kind, Person, Place, closed_at, grant, said
+from dxwatchd.core.checkup.rights import (
+    READ,
+    SEARCH,
+    WRITE,
+    Kind,
+    Person,
+    Place,
+    closed_at,
+    grant,
+    nearest,
+    said,
+)
 from dxwatchd.core.checkup.root import FileSystem
 from dxwatchd.core.text import count
 
@@ -82,7 +93,7 @@ def _there(state: StateFacts, place: Place) -> Finding | None:
         found = f"{state.path} cannot be looked at by whoever runs this"
         return _finding(Grade.NOT_CHECKED, found, "run this as root, or as a member of the folder's group")
     if place.kind is Kind.MISSING:
-        above = state.way[-2] if len(state.way) > 1 else place
+        above = nearest(state.way)
         if above.kind is Kind.FOLDER and not above.rights & WRITE:
             found = f"{state.path} is not there, and {name} may not make it in {above.path}"
             remedy = f"install -d -o {name} -m 0750 {quote(state.path)}"

@@ -99,6 +99,11 @@ def _state(place: Place, above: int = 5) -> dict[str, Any]:
         ({}, "anna and members of team may ask", Grade.WELL),
         (_state(Place("/v/s", Kind.MISSING), above=7), "the first start makes it", Grade.WELL),
         (_state(Place("/v/s", Kind.MISSING)), "anna may not make it in /v", Grade.WRONG),
+        (
+            {"way": (Place("/", Kind.FOLDER, 5), Place("/v", Kind.MISSING), Place("/v/s", Kind.MISSING))},
+            "anna may not make it in /",
+            Grade.WRONG,
+        ),
         (_state(Place("/v/s", Kind.FILE)), "/v/s is a file, not a folder", Grade.WRONG),
         (_state(Place("/v/s", Kind.HIDDEN)), "cannot be looked at", Grade.NOT_CHECKED),
         (_state(Place("/v/s", Kind.FOLDER, 5)), "anna may not write to /v/s", Grade.WRONG),
