@@ -30,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-LoadSettings = Callable[[], "Settings"]
+LoadSettings = Callable[..., "Settings"]
 
 
 @command(app, "run")
@@ -191,6 +191,14 @@ def check(settings: LoadSettings, as_json: JsonOption = False) -> int:
     from dxwatchd.commands import checking
 
     return checking.check(settings(), as_json=as_json)
+
+
+@command(app, "doctor")
+def doctor(settings: LoadSettings, as_json: JsonOption = False) -> int:
+    """Check all around the daemon: folders, rights, limits, clock, unit; exit 1 where something is wrong."""
+    from dxwatchd.commands import doctoring
+
+    return doctoring.doctor(settings, as_json=as_json)
 
 
 @app.command("schema")

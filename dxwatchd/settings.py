@@ -89,10 +89,14 @@ class Settings(BaseSettings):
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; problems has every reason, in the order of the sources."""
+    """The settings cannot be used; problems has every reason, in the order of the sources.
 
-    def __init__(self, problems: Iterable[SettingProblem]) -> None:
+    rest: what the settings are without the values that cannot be used, for those who look on all the same.
+    """
+
+    def __init__(self, problems: Iterable[SettingProblem], rest: Settings | None = None) -> None:
         self.problems = tuple(problems)
+        self.rest = rest
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -108,11 +112,13 @@ def load(
     config: Path | None,
     environ: Mapping[str, str],
     cwd: Path | None = None,
+    compare: bool = True,
 ) -> Settings:
     """Gather the settings of all sources, or raise SettingsError with every problem in any of them.
 
     overrides: the command line's options by setting, None where not given; config: the file it names.
-    Relative paths count from cwd, wherever they are set.
+    Relative paths count from cwd, wherever they are set. compare: whether one place lies in another, which
+    takes a look at the disk.
     """
     here = _here(cwd)
     problems: list[SettingProblem] = []
@@ -132,9 +138,10 @@ def load(
     settings = Settings.model_validate(values)
     settings._origins = origins
     doubted = {problem.name for problem in problems}
-    problems += (found for found in _cross_checks(settings, config_path) if found.name not in doubted)
+    if compare:
+        problems += (found for found in _cross_checks(settings, config_path) if found.name not in doubted)
     if problems:
-        raise SettingsError(problems)
+        raise SettingsError(problems, settings)
     return settings
 
 

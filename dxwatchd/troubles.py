@@ -96,8 +96,17 @@ def describe(error: OSError, state_dir: Path) -> str:
     shown = printable(str(path), 300)
     if error.errno in _FULL:
         return f"{shown} cannot be written: {_room(path, error)}{GOES_ON}"
+    if error.errno in (errno.EEXIST, errno.ENOTDIR) and (file := in_the_way(path)) is not None:
+        shown = printable(str(file), 300)
+        return f"{shown} is a file where a folder belongs; move it away, or name another folder"
     remedy = _REMEDIES.get(error.errno or 0, "")
     return f"{shown}: {error.strerror or error}" + (f"; {remedy}" if remedy else "")
+
+
+def in_the_way(path: Path) -> Path | None:
+    """What is no folder though `path` is to be one, or to lie below it; None where there is no such thing."""
+    found = next((one for one in (path, *path.parents) if os.path.lexists(one)), None)
+    return found if found is not None and not found.is_dir() else None
 
 
 def _room(path: Path, error: OSError) -> str:

@@ -19,6 +19,9 @@ from dxwatchd.log import Key
 from dxwatchd.mounts import Mount, mount_of, read_mounts
 from dxwatchd.watching import WATCH_LIMIT_REMEDY, Watcher, WatchError
 
+SILENT = "which may send no events"
+"""What is said of a file system whose changes others may make."""
+
 log = structlog.get_logger()
 
 
@@ -167,7 +170,7 @@ def _far_away(now: _Identity) -> list[Weakness]:
         kinds["unknown"] = now.path
     return [
         Weakness(
-            f"{point} is a file system of kind {kind}, which may send no events",
+            f"{point} is a file system of kind {kind}, {SILENT}",
             "nothing to do, unless new models must be seen faster: then shorten rescan_interval",
         )
         for kind, point in sorted(kinds.items())

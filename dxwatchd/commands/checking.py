@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from dxwatchd.commands import output
+from dxwatchd.commands.fresh import REMEDY, is_awaited
 from dxwatchd.commands.one_folder import looks_like_a_model, models_in
 from dxwatchd.commands.output import DONE, PROBLEMS
 from dxwatchd.core.claims import settle
@@ -40,15 +42,33 @@ EMPTIED = Problem(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A manifest, with what is wrong and what is only odd in it. awaited: the first pass is to make it."""
+
+    manifest: Manifest
+    problems: tuple[Problem, ...] = ()
+    hints: tuple[Problem, ...] = ()
+    awaited: bool = False
+
+
 def check(settings: Settings, *, as_json: bool) -> int:
     """Every problem of the manifest; the settings were checked on the way here."""
+    checked = examine(settings)
+    _answer(settings, checked, as_json=as_json)
+    return PROBLEMS if checked.problems else DONE
+
+
+def examine(settings: Settings, *, look_at_places: bool = True) -> Checked:
+    """Find every problem of the manifest. look_at_places: compare its paths with the models root."""
     try:
         text = _read(settings.manifest).text
     except ManifestError as error:
+        if is_awaited(settings):
+            return Checked(Manifest(), awaited=True)
         first = Problem(error.message, error.remedy, error.line, error.column)
         rest = parse(error.text, str(settings.models_root)).problems
-        _answer(settings, Manifest(parses=False), [first, *rest], [], as_json=as_json)
-        return PROBLEMS
+        return Checked(Manifest(parses=False), (first, *rest))
     manifest = parse(text, str(settings.models_root))
     cards = CardDirectory(StateDirectory(settings.state_dir).cards)
     cards.look()
@@ -58,12 +78,11 @@ def check(settings: Settings, *, as_json: bool) -> int:
         found.append(EMPTIED)
     hints: list[Problem] = []
     inside = cache(lambda place: _names(settings.models_root, place))
-    for entry in claims.entries:
+    for entry in claims.entries if look_at_places else ():
         problem = _at_its_place(settings, manifest, entry, inside, hints)
         if problem is not None:
             found.append(problem)
-    _answer(settings, manifest, sorted(found, key=in_order), sorted(hints, key=in_order), as_json=as_json)
-    return PROBLEMS if found else DONE
+    return Checked(manifest, tuple(sorted(found, key=in_order)), tuple(sorted(hints, key=in_order)))
 
 
 def _read(path: Path) -> Read:
@@ -142,30 +161,26 @@ def _is_folder(item: os.DirEntry[str]) -> bool:
         return False
 
 
-def _answer(
-    settings: Settings,
-    manifest: Manifest,
-    problems: list[Problem],
-    hints: list[Problem],
-    *,
-    as_json: bool,
-) -> None:
+def _answer(settings: Settings, checked: Checked, *, as_json: bool) -> None:
+    manifest = checked.manifest
     if as_json:
         output.as_json(
             {
                 "manifest": str(settings.manifest),
                 "parses": manifest.parses,
                 "entries": len(manifest.entries),
-                "problems": [_as_data(one) for one in problems],
-                "hints": [_as_data(one) for one in hints],
+                "problems": [_as_data(one) for one in checked.problems],
+                "hints": [_as_data(one) for one in checked.hints],
             }
         )
         return
-    for problem in (*problems, *hints):
+    for problem in (*checked.problems, *checked.hints):
         output.say(printable(problem.at(str(settings.manifest)), 2000))
     if not manifest.parses:
         output.say("until this is mended the last good manifest stays in force, and every card with it")
-    if not problems:
+    if checked.awaited:
+        output.say(f"settings are in order; there is no manifest {settings.manifest} yet; {REMEDY}")
+    elif not checked.problems:
         output.say(f"settings and manifest are in order, entries: {len(manifest.entries)}")
 
 

@@ -11,6 +11,7 @@ from tomlkit.items import AoT, Table
 
 from dxwatchd.commands import output
 from dxwatchd.commands.formats import insist_on_known_format
+from dxwatchd.commands.fresh import REMEDY, is_awaited
 from dxwatchd.commands.one_folder import fingerprint_of
 from dxwatchd.commands.output import DONE, PROBLEMS, USAGE, CommandError
 from dxwatchd.commands.reporting import ask_for_pass
@@ -184,6 +185,8 @@ def _manifest(settings: Settings) -> Manifest:
     try:
         manifest = parse(patiently(lambda: read_whole(settings.manifest)).text)
     except ManifestError as error:
+        if is_awaited(settings):
+            raise CommandError(f"there is no manifest {settings.manifest} yet", REMEDY) from None
         raise CommandError(f"{settings.manifest}: {error.message}", error.remedy) from None
     if not manifest.parses:
         raise CommandError(printable(manifest.problems[0].at(str(settings.manifest)), 2000))

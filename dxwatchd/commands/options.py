@@ -7,7 +7,7 @@ import os
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,7 +64,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Command], Command]:
         @wraps(function)
         def run(**given: Any) -> None:
             options = {option: given.pop(option) for option in OPTIONS}
-            end(lambda: function(lambda: _load(options), **given))
+            end(lambda: function(partial(_load, options), **given))
 
         signature = inspect.Signature([*own, *_setting_parameters()])
         run.__dict__["__signature__"] = signature
@@ -81,22 +81,32 @@ def _setting_parameters() -> list[inspect.Parameter]:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[
-                kind | None, typer.Option(help=text, rich_help_panel="Settings", show_default=False)
-            ],
+            annotation=Annotated[kind | None, _setting_option(kind, text)],
         )
         for name, (kind, text) in OPTIONS.items()
     ]
 
 
-def _load(options: Mapping[str, Any]) -> Settings:
-    """The settings of all sources. Raises SettingsError."""
+def _setting_option(kind: Any, text: str) -> Any:
+    """One setting's option.
+
+    A path is taken as it is written: whether it can be used is told later, and a look at it here could hang.
+    """
+    if kind is Path:
+        return typer.Option(
+            help=text, rich_help_panel="Settings", show_default=False, parser=Path, metavar="<path>"
+        )
+    return typer.Option(help=text, rich_help_panel="Settings", show_default=False)
+
+
+def _load(options: Mapping[str, Any], *, compare: bool = True) -> Settings:
+    """The settings of all sources. Raises SettingsError. compare: places, by a look at them."""
     from dxwatchd.settings import load
 
     overrides = {
         name: value for name, value in options.items() if name != "config" and value not in (None, [])
     }
-    return load(overrides, config=options["config"], environ=os.environ)
+    return load(overrides, config=options["config"], environ=os.environ, compare=compare)
 
 
 def end(work: Callable[[], int]) -> None:

@@ -78,6 +78,8 @@ def read_status(settings: Settings) -> dict[str, Any]:
             f"no pass was ever made in {settings.state_dir}",
             "start `dxwatchd run`, or make one with `dxwatchd scan`",
         ) from None
+    except NotADirectoryError as error:
+        raise output.cannot_use(settings.state_dir, error) from None
     except (OSError, ValueError, RecursionError) as error:
         raise CommandError(f"{path} cannot be read: {error}", "the next pass writes it anew") from None
     if isinstance(data, dict) and formats.is_later(data.get("schema"), formats.STATUS):

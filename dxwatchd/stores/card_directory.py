@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +24,14 @@ from dxwatchd.stores.plain_file import read_plain
 
 MOST_TOMBSTONES = 1000
 """Removed cards that the index remembers by name, 170 kB; of older ones only the highest revision counts."""
+
+
+def is_published(folder: Path) -> bool:
+    """Whether `folder` holds any card. Raises OSError where nobody can tell."""
+    try:
+        return any(name.endswith(".json") and name != INDEX for name in os.listdir(folder))
+    except FileNotFoundError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,11 +132,8 @@ def test_check_looks_at_the_folders_that_entries_name(place: Place) -> None:
 
 
 def test_check_of_a_manifest_that_cannot_be_read(place: Place) -> None:
-    """Missing, a folder, a FIFO, no text, not readable, empty: a sentence each and exit code 1."""
+    """A folder, a FIFO, no text, not readable, empty, gone: a sentence each and exit code 1."""
     place.state.mkdir()
-    assert "the file is gone" in place.run("check", code=1)
-    checked = place.json("check", code=1)
-    assert (checked["parses"], len(checked["problems"])) == (False, 1)
     place.manifest.mkdir()
     assert re.search("it cannot be read|it is a folder", place.run("check", code=1))
     place.manifest.rmdir()
@@ -160,6 +157,10 @@ def test_check_of_a_manifest_that_cannot_be_read(place: Place) -> None:
     place.manifest.write_text("")
     assert "the file is empty though models are registered" in place.run("check", code=1)
     assert place.registered("first")
+    place.manifest.unlink()
+    assert "the file is gone" in place.run("check", code=1)
+    checked = place.json("check", code=1)
+    assert (checked["parses"], len(checked["problems"])) == (False, 1)
 
 
 def test_one_odd_link_hides_no_folder_from_check(place: Place) -> None:

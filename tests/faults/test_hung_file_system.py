@@ -180,3 +180,18 @@ def test_a_file_system_that_hears_nothing_frees_the_state_directory_all_the_same
     service.models.set()
     assert process.wait(PATIENCE) == 0
     service.place.process = None
+
+
+@pytest.mark.promise(10, "the models root hangs, also for a caller that is killed: `doctor` says so and ends")
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("deaf", [False, True], ids=["lets go", "holds on"])
+def test_doctor_says_which_file_system_hangs_and_ends(service: Service, deaf: bool) -> None:
+    """Whether or not the file system lets go of who looks; all the rest is looked at all the same."""
+    service.models.set(rule("getattr", "readdir", path="/", hang=True, deaf=deaf))
+    told = service.place.json("doctor", code=1)
+    found = {(one["about"], one["grade"]): one["found"] for one in told["findings"]}
+    assert found["models root", "wrong"] == f"{service.models.point} does not answer: its file system hangs"
+    assert ("state directory", "well") in found
+    assert ("manifest", "well") in found
+    assert any(about == "daemon" for about, _ in found)
+    assert any(about == "clock" for about, _ in found)
