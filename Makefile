@@ -28,7 +28,7 @@ UV := uv>=0.13,<0.14
 .DELETE_ON_ERROR:
 
 help: ## show the targets and their variables
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.stamp-run ## run the daemon; MODELS=folder to watch, STATE=its own folder, ARGS=further options
 	@mkdir -p "$(MODELS)"

@@ -49,6 +49,7 @@ def _pattern(line: str, home: Path) -> str:
     told = re.sub(r"\s+", " ", line.replace("/home/you/dxwatchd", str(home))).strip()
     pattern = re.escape(told)
     pattern = re.sub(r"process\\ \d+", r"process\\ \\d+", pattern)
+    pattern = pattern.replace(r"that\ you\ may", r"that\ \S+\ may")
     return re.sub(r"\d{4}\\-\d\d\\-\d\dT[\d:]+Z", r"[\\d:TZ-]+", pattern)
 
 

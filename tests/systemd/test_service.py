@@ -114,6 +114,18 @@ def test_settings_that_cannot_be_used_are_told_and_not_tried_again(service: Serv
     assert "rescan_interval" in told
 
 
+def test_doctor_finds_nothing_wrong_until_something_is(service: Service) -> None:
+    """All is well as installed; a file that another user owns now is told with its remedy, by exit code 1."""
+    service.register("tiny")
+    well = service.box.try_("dxwatchd doctor")
+    assert well.code == 0, well.told
+    assert "dxwatchd, as which process" in well.told
+    service.box.run(f"chown root:root {STATE}/events.jsonl; chmod 600 {STATE}/events.jsonl")
+    ill = service.box.try_("dxwatchd doctor")
+    assert ill.code == 1, ill.told
+    assert re.search(rf"wrong .*{STATE}/events.jsonl", ill.told), ill.told
+
+
 @pytest.mark.promise(
     1, "the installed service tries to write to the models root, to use a network, to read /home"
 )
