@@ -17,6 +17,8 @@ from typing import Final
 from tests.faults.mounting_watch import AS_ROOT, absent, program
 
 SUITE: Final = "bookworm"
+NEWER: Final = "trixie"
+"""Its systemd has `Type=notify-reload`."""
 PATIENCE: Final = 120.0  # seconds until a wait gives up
 INSTALLED: Final = "systemd,systemd-sysv,dbus,procps"
 """What the base has beside a minimal Debian."""
@@ -29,26 +31,35 @@ _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NUMBERS: Final = itertools.count()
 
 
-def base() -> Path:
-    """A Debian that was installed once and is never changed; making it takes minutes and a network."""
+def base(suite: str = SUITE) -> Path:
+    """A Debian that was installed once and is never changed; making it takes a minute and a network.
+
+    The newer one has already in it what `apt-get install` offers in the other.
+    """
     if not AS_ROOT:
         absent("only root can start a box")
     for name in ("systemd-nspawn", "debootstrap"):
         program(name)
-    made = _CACHE / SUITE
+    made = _CACHE / suite
     if not (made / "complete").exists():
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
         root = made / "root"
-        _make("debootstrap", "--variant=minbase", f"--include={INSTALLED}", SUITE, str(root))
-        chroot = ("chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive")
-        shutil.rmtree(root / "etc/apt")
-        shutil.copytree("/etc/apt", root / "etc/apt", symlinks=True)
-        _make(*chroot, "apt-get", "update", "-qq")
-        _make(*chroot, "apt-get", "install", "-qq", "--download-only", *OFFERED)
+        names = INSTALLED if suite == SUITE else ",".join((INSTALLED, *OFFERED))
+        _make("debootstrap", "--variant=minbase", f"--include={names}", suite, str(root))
+        if suite == SUITE:
+            _offer(root)
         (root / "etc/machine-id").write_text("")
         (made / "complete").touch()
     return made / "root"
+
+
+def _offer(root: Path) -> None:
+    chroot = ("chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive")
+    shutil.rmtree(root / "etc/apt")
+    shutil.copytree("/etc/apt", root / "etc/apt", symlinks=True)
+    _make(*chroot, "apt-get", "update", "-qq")
+    _make(*chroot, "apt-get", "install", "-qq", "--download-only", *OFFERED)
 
 
 def _make(*words: str) -> None:
@@ -125,9 +136,9 @@ class Box:
 
 
 @contextmanager
-def booted(folder: Path) -> Iterator[Box]:
+def booted(folder: Path, suite: str = SUITE) -> Iterator[Box]:
     """A fresh box; what it writes lies in memory, below `folder`, and is gone with it."""
-    root = base()
+    root = base(suite)
     name = f"dxwatchd-box-{os.getpid()}-{next(_NUMBERS)}"
     space = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child")
     boot = (str(Path(__file__).with_name("boot.sh")), str(root), str(folder), name)
