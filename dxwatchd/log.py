@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
@@ -14,13 +13,12 @@ from typing import Final, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from dxwatchd.journald import is_journal, with_priority
 from dxwatchd.repeats import REPEATED, Repeats
 
 VALUE_LIMIT: Final = 2_000  # characters; watchdog's warning of a doubled watch prints megabytes of paths
 EXCEPTION_LIMIT: Final = 20_000  # characters, the last ones: the end of a traceback says most
 _DEPTH_LIMIT: Final = 4  # values within values
-
-_PRIORITIES: Final = ((logging.ERROR, "<3>"), (logging.WARNING, "<4>"), (logging.INFO, "<6>"), (0, "<7>"))
 
 Format = Literal["auto", "console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -97,26 +95,11 @@ def configure(log_format: Format, log_level: Level, stream: TextIO | None = None
     )
 
 
-def is_journal(stream: TextIO) -> bool:
-    """Whether journald reads the stream (systemd.exec(5), $JOURNAL_STREAM)."""
-    try:
-        found = os.fstat(stream.fileno())
-    except (OSError, ValueError):
-        return False
-    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
-
-
-def priority(level: int) -> str:
-    """What journald takes a line's priority from (sd-daemon(3)). level: as in `logging`."""
-    return next(prefix for least, prefix in _PRIORITIES if level >= least)
-
-
 class _JournalFormatter(structlog.stdlib.ProcessorFormatter):
     """Begins each line with its priority, which journald takes off again."""
 
     def format(self, record: logging.LogRecord) -> str:
-        prefix = priority(record.levelno)
-        return "\n".join(prefix + line for line in super().format(record).split("\n"))
+        return with_priority(super().format(record), record.levelno)
 
 
 def reset() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dxwatchd.commands.output import DONE, USAGE, CommandError, complain
+from dxwatchd.commands.output import DONE, USAGE, CommandError, fail
 
 if TYPE_CHECKING:
     from dxwatchd.settings import Settings
@@ -116,14 +116,14 @@ def end(work: Callable[[], int]) -> None:
     try:
         code = work()
     except SettingsError as error:
-        complain("dxwatchd: the settings cannot be used")
+        fail("dxwatchd: the settings cannot be used")
         for problem in error.problems:
-            complain(f"  {problem}")
+            fail(f"  {problem}")
         code = USAGE
     except CommandError as error:
-        complain(f"dxwatchd: {error}")
+        fail(f"dxwatchd: {error}")
         if error.remedy:
-            complain(f"  {error.remedy}")
+            fail(f"  {error.remedy}")
         code = error.code
     except BrokenPipeError:  # `dxwatchd list | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dxwatchd.core.text import printable
+from dxwatchd.journald import is_journal, with_priority
 from dxwatchd.troubles import GOES_ON, describe
 
 DONE, PROBLEMS, USAGE, CANNOT = 0, 1, 2, 3
@@ -90,6 +92,11 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """One line on standard error."""
     console(stderr=True).print(escape(text))
+
+
+def fail(text: str) -> None:
+    """One line of why a command cannot be done; an error in the journal, where a service is that command."""
+    complain(with_priority(text, logging.ERROR) if is_journal(sys.stderr) else text)
 
 
 def as_json(data: Any) -> None:

@@ -109,7 +109,7 @@ def test_settings_that_cannot_be_used_are_told_and_not_tried_again(service: Serv
     shown = service.show("NRestarts", "ExecMainStatus")
     assert shown["NRestarts"] == "0"
     assert shown["ExecMainStatus"] in "23"
-    told = service.box.run("journalctl -u dxwatchd -o cat --no-pager")
+    told = service.box.run("journalctl -u dxwatchd -p err -o cat --no-pager")
     assert "quiet_period" in told
     assert "rescan_interval" in told
 
