@@ -33,7 +33,7 @@ import pytest
 from tests.interleavings.baton import taking_turns
 from tests.interleavings.world import FINGERPRINT, FOLDERS, STATUS, World, events_of
 
-RUNS = 9_600
+RUNS = 4_800
 PARTS = 8
 
 BLOCK_LINES = re.compile(
