@@ -24,9 +24,11 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 chmod 755 "$stage"
 PYTHON=$python "$here/../stage.sh" "$wheelhouse" "$stage" /usr/bin /usr/lib
-mkdir -p "$stage/DEBIAN" "$stage/usr/share/doc/dxwatchd"
-install -m 644 "$here/../../README.md" "$here/../../CHANGELOG.md" "$stage/usr/share/doc/dxwatchd/"
-install -m 644 "$here/../../LICENSE" "$stage/usr/share/doc/dxwatchd/copyright"
+doc=$stage/usr/share/doc/dxwatchd
+mkdir -p "$stage/DEBIAN" "$doc/systemd" "$doc/config"
+install -m 644 "$here/../../README.md" "$here/../../CHANGELOG.md" "$here/copyright" "$doc/"
+install -m 644 "$here/../README.md" "$doc/systemd/"
+install -m 644 "$here/../../config/prometheus-alerts.yml" "$here/../../config/card.schema.json" "$doc/config/"
 install -m 755 "$here/postinst" "$here/prerm" "$here/postrm" "$stage/DEBIAN/"
 echo /etc/dxwatchd/dxwatchd.toml >"$stage/DEBIAN/conffiles"
 architecture=$(dpkg --print-architecture)

@@ -49,6 +49,7 @@ def test_it_installs_and_starts_at_once(made: Service) -> None:
         "enabled",
     ]
     assert "dxwatchd" in box.run("dxwatchd --version")
+    box.run("cd /usr/share/doc/dxwatchd && ls README.md systemd/README.md copyright config/*.yml")
     assert box.run(f"stat -c '%U %G %a' {STATE} {STATE}/manifest {MANIFEST}").splitlines() == [
         "dxwatchd dxwatchd 750",
         "dxwatchd dxwatchd-approvers 2770",
