@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,11 @@ def test_each_test_says_what_it_holds(tests: Path) -> None:
         node.name for node in functions if node.name.startswith("test_") and not ast.get_docstring(node)
     ]
     assert silent == []
+
+
+@pytest.mark.xdist_group("alone")
+def test_what_must_not_run_side_by_side_is_kept_together(request: pytest.FixtureRequest) -> None:
+    """Groups of tests are told by the names of their nodes, which not every pytest lets pytest-xdist change."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("one process runs all tests")
+    assert request.node.nodeid.endswith("@alone")
