@@ -56,7 +56,7 @@ def test_each_test_says_what_it_holds(tests: Path) -> None:
 
 @pytest.mark.xdist_group("alone")
 def test_what_must_not_run_side_by_side_is_kept_together(request: pytest.FixtureRequest) -> None:
-    """Groups of tests are told by the names of their nodes; not every pytest lets pytest-xdist change them."""
+    """pytest-xdist tells groups of tests by the names of their nodes, which not every pytest has changed."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         pytest.skip("one process runs all tests")
     assert request.node.nodeid.endswith("@alone")
