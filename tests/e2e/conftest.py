@@ -19,6 +19,7 @@ Found = TypeVar("Found")
 
 COMMAND: Final = str(Path(sys.executable).with_name("dxwatchd"))
 PATIENCE: Final = 60.0  # seconds until a wait gives up: generous, since machines are shared
+LEFT_PATIENCE: Final = 10.0  # seconds until a write that is under way has ended
 
 
 class Place:
@@ -165,6 +166,15 @@ class Place:
         if self.process is not None:
             self.run("scan", code=None)
         return self.events()
+
+    def never_ended(self) -> list[str]:
+        """The files of writes that never end; those of one that is under way are gone a moment later."""
+        until = time.monotonic() + LEFT_PATIENCE
+        while left := [path.name for path in self.state.rglob(".writing-*")]:
+            if time.monotonic() > until:
+                return left
+            time.sleep(0.02)
+        return []
 
     def edit(self, old: str, new: str) -> None:
         """Change a word of the manifest as an editor does that writes aside and renames."""

@@ -67,7 +67,6 @@ def _end_state(place: Place) -> dict[str, Any]:
     index = json.loads((place.state / "cards" / "index.json").read_bytes())
     events = place.events()
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
-    left = [path.name for path in place.state.rglob("*") if path.name.startswith(".writing-")]
     return {
         "cards": {
             path.name: path.read_text()
@@ -78,7 +77,7 @@ def _end_state(place: Place) -> dict[str, Any]:
         "tombstones": index["tombstones"],
         "entries": sorted(place.entries(), key=lambda entry: str(entry["path"])),
         "events": sorted((event["event"], event["path"], event.get("revision", 0)) for event in events),
-        "leftovers": left,
+        "leftovers": place.never_ended(),
     }
 
 

@@ -8,6 +8,14 @@
 set -euo pipefail
 base=$1 folder=$2 name=$3
 
+# What others have mounted would not end in here when they unmount it.
+while read -r _ _ _ _ at _; do
+	at=$(printf '%b' "$at")
+	case $at in / | /proc* | /sys* | /dev* | /run*) continue ;; esac
+	case "$base/ $folder/" in "$at"/* | *" $at"/*) continue ;; esac
+	umount --lazy "$at" 2>/dev/null || true
+done </proc/self/mountinfo
+
 mount -t tmpfs -o size=4g,mode=755 tmpfs "$folder"
 mkdir "$folder/upper" "$folder/work" "$folder/root"
 mount -t overlay overlay -o "lowerdir=$base,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
