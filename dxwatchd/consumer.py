@@ -90,8 +90,7 @@ def load_card(technical_name: str, *, state_dir: Path | str) -> Card:
     if technical_name_problem(name) is None:
         try:
             data = read_plain(folder / f"{name}.json")
-            _insist_on_known(f'the card of "{name}"', _schema_of(data), formats.CARD)
-            return parse(data)
+            return _parsed(data, f'the card of "{name}"')
         except FileNotFoundError:
             pass
         except (OSError, ValidationError) as error:
@@ -199,6 +198,15 @@ def _read_index(state_dir: Path) -> tuple[dict[str, Any], tuple[CardEntry, ...]]
         raise CardUnreadable(
             f"{path} cannot be read: {error}; the next change of a card makes it anew"
         ) from error
+
+
+def _parsed(data: bytes, what: str) -> Card:
+    """The card; raises ValidationError, and LaterFormat where that is why it is none."""
+    try:
+        return parse(data)
+    except ValidationError:
+        _insist_on_known(what, _schema_of(data), formats.CARD)
+        raise
 
 
 def _schema_of(data: bytes) -> object:

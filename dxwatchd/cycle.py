@@ -29,7 +29,7 @@ from dxwatchd.scan import RootLost, Scanner
 from dxwatchd.settings import Settings
 from dxwatchd.state import StateDirectory
 from dxwatchd.status import plan_as_data
-from dxwatchd.steadiness import held_open, is_steady
+from dxwatchd.steadiness import is_steady
 from dxwatchd.stores.atomic import remove_leftovers
 from dxwatchd.stores.card_directory import CardDirectory
 from dxwatchd.stores.facts_db import FactsDb
@@ -210,11 +210,7 @@ class Cycle:
 
     def _is_steady(self, model: ModelFolder, snapshot: Snapshot) -> bool:
         self.at.come_to(model.path)
-        if is_steady(self.settings.models_root, model, snapshot):
-            return True
-        if (held := held_open(self.settings.models_root, model)) is not None:
-            self.publisher.unread.append(held)
-        return False
+        return is_steady(self.settings.models_root, model, snapshot, self.publisher.unread)
 
     def _take_up_unread(self, plan: Plan) -> Plan:
         """What could not be read for a card is read anew by the next pass, which then knows what to say."""

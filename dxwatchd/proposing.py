@@ -20,7 +20,7 @@ from dxwatchd.core.snapshot import Snapshot
 from dxwatchd.core.unread import Unread
 from dxwatchd.manifest_view import View
 from dxwatchd.publishing import timestamp
-from dxwatchd.steadiness import held_open, is_steady
+from dxwatchd.steadiness import is_steady
 from dxwatchd.stores.exchange import bring_back
 from dxwatchd.stores.journal import Journal
 from dxwatchd.stores.manifest_append import PendingFile, append, as_appended, complete
@@ -56,9 +56,7 @@ class Proposer:
         What is not steady any more, and everything when the manifest has changed since it was read, is left
         for the next pass. Raises OSError where manifest or journal cannot be written.
         """
-        steady = [new for new in proposals if is_steady(self.root, new.model, snapshot)]
-        restless = (new.model for new in proposals if new not in steady)
-        self.unread += [held for model in restless if (held := held_open(self.root, model)) is not None]
+        steady = [new for new in proposals if is_steady(self.root, new.model, snapshot, self.unread)]
         blocks = [(new, self._block(new)) for new in steady]
         made = [(new, block) for new, block in blocks if block is not None]
         if not made or view.read is None:

@@ -13,17 +13,24 @@ from dxwatchd.leases import has_writer
 from dxwatchd.readers.opening import stat_of
 
 
-def is_steady(root: Path, model: ModelFolder, snapshot: Snapshot) -> bool:
-    """Whether every file of `model` still has the stat of the snapshot, and no weight file has a writer."""
-    for file in model.files:
-        path = root / model.path / file.name
-        seen = snapshot.file(join(model.path, file.name))
-        if _now(path) != (seen.stat if seen is not None else None):
-            return False
-    return held_open(root, model) is None
+def is_steady(root: Path, model: ModelFolder, snapshot: Snapshot, held: list[Unread]) -> bool:
+    """Whether every file of `model` still has the stat of the snapshot, and no weight file has a writer.
+
+    The first file that has one is added to `held`.
+    """
+    unchanged = all(_is_as_seen(root, model, file.name, snapshot) for file in model.files)
+    writing = _held_open(root, model)
+    if writing is not None:
+        held.append(writing)
+    return unchanged and writing is None
 
 
-def held_open(root: Path, model: ModelFolder) -> Unread | None:
+def _is_as_seen(root: Path, model: ModelFolder, name: str, snapshot: Snapshot) -> bool:
+    seen = snapshot.file(join(model.path, name))
+    return _now(root / model.path / name) == (seen.stat if seen is not None else None)
+
+
+def _held_open(root: Path, model: ModelFolder) -> Unread | None:
     """The first weight file of `model` that some process has open for writing, as far as the kernel tells."""
     for file in model.files:
         path = root / model.path / file.name

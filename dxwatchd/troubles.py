@@ -110,7 +110,7 @@ def in_the_way(path: Path) -> Path | None:
 
 
 def _room(path: Path, error: OSError) -> str:
-    place = _existing(path)
+    place = existing(path)
     mount = mount_of(os.path.realpath(place), read_mounts())
     where = f"the file system at {printable(mount.point, 300)} ({mount.kind})" if mount else "the file system"
     if error.errno == errno.EDQUOT:
@@ -124,13 +124,14 @@ def _room(path: Path, error: OSError) -> str:
     return f"{where} is full; make room there"
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
+    """The nearest to `path` that is there: itself, or a folder above it."""
     return next((one for one in (path, *path.parents) if one.exists()), Path("/"))
 
 
 def _device(path: Path) -> int:
     try:
-        return _existing(path).stat().st_dev
+        return existing(path).stat().st_dev
     except OSError:
         return 0
 

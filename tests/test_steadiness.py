@@ -12,6 +12,7 @@ import pytest
 from dxwatchd.core.layouts import find
 from dxwatchd.core.model import ModelFolder
 from dxwatchd.core.snapshot import Snapshot
+from dxwatchd.core.unread import Unread
 from dxwatchd.leases import has_writer
 from dxwatchd.scan import Scanner
 from dxwatchd.steadiness import is_steady
@@ -31,7 +32,7 @@ def test_what_is_as_it_was_seen_is_steady(judged: tuple[Path, ModelFolder, Snaps
     """Reading it changes nothing."""
     root, model, seen = judged
     (root / "m" / "config.json").read_bytes()
-    assert is_steady(root, model, seen)
+    assert is_steady(root, model, seen, [])
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_any_change_since_the_look_is_not(
     """However small: what was judged is not what would be published."""
     root, model, seen = judged
     change(root / "m")
-    assert not is_steady(root, model, seen)
+    assert not is_steady(root, model, seen, [])
 
 
 @pytest.mark.promise(3, "a writer that has a whole file open or mapped")
@@ -65,19 +66,21 @@ def test_a_writer_is_seen_though_nothing_has_changed(judged: tuple[Path, ModelFo
     assert has_writer(weights) is False
     with weights.open("r+b") as writer:
         assert has_writer(weights) is True
-        assert not is_steady(root, model, seen)
+        held: list[Unread] = []
+        assert not is_steady(root, model, seen, held)
+        assert held == [Unread("m", "m/model.safetensors", held=True)]
         mapped = mmap.mmap(writer.fileno(), 0)
     assert has_writer(weights) is True
     mapped.close()
     assert has_writer(weights) is False
-    assert is_steady(root, model, seen)
+    assert is_steady(root, model, seen, [])
 
 
 def test_readers_are_no_writers(judged: tuple[Path, ModelFolder, Snapshot]) -> None:
     """A server that has the model loaded does not hinder."""
     root, model, seen = judged
     with (root / "m" / "model.safetensors").open("rb"):
-        assert is_steady(root, model, seen)
+        assert is_steady(root, model, seen, [])
 
 
 def test_where_the_kernel_does_not_tell_it_is_not_known(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import resource
 import subprocess
-import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,11 +106,3 @@ def _synchronised(*, with_systemd: bool) -> tuple[bool | None, str]:
     except (OSError, subprocess.SubprocessError):
         return None, ""
     return {"yes": True, "no": False}.get(said), "timedatectl"
-
-
-def seconds_since(moment: str) -> float:
-    """Of a moment in ISO 8601; 0 where it is none."""
-    try:
-        return time.time() - datetime.fromisoformat(moment).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return 0.0

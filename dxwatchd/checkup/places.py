@@ -18,6 +18,7 @@ from dxwatchd.core.checkup.root import FileSystem
 from dxwatchd.core.checkup.state import Room
 from dxwatchd.core.filenames import is_ignored_file, is_ignored_folder
 from dxwatchd.mounts import mount_of, read_mounts
+from dxwatchd.troubles import existing
 
 _ACL = "system.posix_acl_access"
 
@@ -89,9 +90,8 @@ def file_systems_of(path: Path, *, below: bool) -> tuple[FileSystem, ...]:
 
 def room_of(path: Path) -> Room | None:
     """The room on the file system of the nearest folder that is there."""
-    place = next((one for one in (path, *path.parents) if one.exists()), Path("/"))
     try:
-        found = os.statvfs(place)
+        found = os.statvfs(existing(path))
     except OSError:
         return None
     return Room(

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dxwatchd.checkup import unit
-from dxwatchd.checkup.machine import seconds_since
 from dxwatchd.checkup.places import way_to
 from dxwatchd.commands.checking import examine
 from dxwatchd.commands.output import CommandError
-from dxwatchd.commands.reporting import OLD_AFTER, read_status
+from dxwatchd.commands.reporting import read_status, stale_for
 from dxwatchd.core.checkup.daemon import DaemonFacts
 from dxwatchd.core.checkup.manifest import ManifestFacts
 from dxwatchd.core.checkup.rights import Kind, Person
@@ -92,8 +91,6 @@ def look_at_daemon(settings: Settings) -> tuple[DaemonFacts, int]:
         told, ended = {}, ""  # of one that ran before
     now = NowFile(state.now).read(holder.pid)
     troubles = [now.trouble or str(told.get("trouble") or "") or hindrance(state.status)]
-    age = seconds_since(ended) if ended else 0.0
-    stale = now.under_way is None and age > OLD_AFTER + 3 * settings.rescan_interval
     watching = told.get("watching")
     weaknesses = watching.get("weaknesses", ()) if isinstance(watching, dict) else ()
     return DaemonFacts(
@@ -102,7 +99,7 @@ def look_at_daemon(settings: Settings) -> tuple[DaemonFacts, int]:
         ended,
         tuple(trouble for trouble in troubles if trouble),
         str(now.under_way or ""),
-        age if stale else 0.0,
+        stale_for(settings, told, now.under_way),
         weaknesses=tuple(
             (str(one["message"]), str(one["remedy"])) for one in weaknesses if SILENT not in one["message"]
         ),

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +123,19 @@ def status(settings: Settings, *, as_json: bool) -> int:
     return health(told)
 
 
+def stale_for(settings: Settings, told: Mapping[str, Any], under_way: UnderWay | None) -> float:
+    """Seconds since the last pass of a status, where a pass should have been made long ago; else 0."""
+    try:
+        age = time.time() - datetime.fromisoformat(told["pass"]["ended_at"]).timestamp()
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return 0.0
+    return age if under_way is None and age >= OLD_AFTER + 3 * settings.rescan_interval else 0.0
+
+
 def _stale(settings: Settings, told: Mapping[str, Any], under_way: UnderWay | None) -> str:
     """A word on a status that should have been written anew long ago."""
-    try:
-        ended = datetime.fromisoformat(told["pass"]["ended_at"])
-    except (ValueError, KeyError, TypeError):
-        return ""
-    age = (datetime.now(UTC) - ended).total_seconds()
-    if under_way is not None or age < OLD_AFTER + 3 * settings.rescan_interval:
+    age = stale_for(settings, told, under_way)
+    if not age:
         return ""
     if told["running"]:
         return f"status.json is {age / 60:.0f} minutes old though dxwatchd runs; its log says why"

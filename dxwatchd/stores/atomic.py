@@ -23,16 +23,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     mode: of the new file, before the umask. For one writer at a time. Raises OSError where the disk is full
     or the folder not writable; then the old file is untouched and nothing is left behind.
     """
-    aside = path.with_name(f"{TEMPORARY_PREFIX}{path.name}{TEMPORARY_SUFFIX}")
-    with naming(path):
-        aside.unlink(missing_ok=True)  # of a killed writer; with O_EXCL no link is ever written through
-        try:
-            write_new(aside, data, mode=mode)
-            os.rename(aside, path)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+    _replace(path, data, mode, durable=True)
 
 
 def replace_quickly(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -40,19 +31,21 @@ def replace_quickly(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
     mode: of the new file, before the umask. For one writer at a time. Raises OSError; the old one stays then.
     """
+    _replace(path, data, mode, durable=False)
+
+
+def _replace(path: Path, data: bytes, mode: int, *, durable: bool) -> None:
     aside = path.with_name(f"{TEMPORARY_PREFIX}{path.name}{TEMPORARY_SUFFIX}")
     with naming(path):
-        aside.unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)  # of a killed writer; with O_EXCL no link is ever written through
         try:
-            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            try:
-                write_all(descriptor, data)
-            finally:
-                os.close(descriptor)
+            write_new(aside, data, mode=mode, durable=durable)
             os.rename(aside, path)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+        if durable:
+            sync_folder(path.parent)
 
 
 @contextmanager
@@ -65,12 +58,13 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
-def write_new(path: Path, data: bytes, *, mode: int) -> None:
-    """Make a file that was not there, and have its content on the disk. Raises OSError."""
+def write_new(path: Path, data: bytes, *, mode: int, durable: bool = True) -> None:
+    """Make a file that was not there. durable: have its content on the disk. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         write_all(descriptor, data)
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -26,7 +26,7 @@ FORMAT = 1
 """What this version writes; it reads all from `FIRST` on."""
 
 FIRST = 1
-"""What a directory without the file has: dxwatchd 0.1.0 wrote none."""
+"""What a directory without the file has: the first ones of 0.1.0 wrote none."""
 
 MAX_SIZE = 4096
 """Bytes of the file."""
