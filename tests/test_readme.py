@@ -31,14 +31,15 @@ class Step:
     shown: list[str]
 
 
-def _steps() -> list[Step]:
+def steps_after(prompt: str) -> list[Step]:
+    """The commands of all blocks that begin with a prompt: "$ " for anybody, "# " for root."""
     steps: list[Step] = []
     for language, text in BLOCKS:
-        if language != "console" or text.startswith("# "):  # what root does is done in a box
+        if language != "console" or not text.startswith(prompt):
             continue
         for line in text.splitlines():
-            if line.startswith("$ "):
-                steps.append(Step(line[2:], []))
+            if line.startswith(prompt):
+                steps.append(Step(line.removeprefix(prompt), []))
             else:
                 steps[-1].shown.append(line)
     return steps
@@ -69,7 +70,7 @@ def followed(tmp_path: Path, real_model: Path) -> dict[str, str]:
 def test_every_command_does_what_the_readme_shows(followed: dict[str, str]) -> None:
     """In an empty folder, one after the other, the daemon running: every shown line comes in its order."""
     work = Path(followed["WORK"])
-    steps = _steps()
+    steps = steps_after("$ ")  # what root does is done in a box
     assert steps[0].command == "make run"
     log = work.parent / "run.log"
     with log.open("wb") as out:

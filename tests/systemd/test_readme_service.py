@@ -10,21 +10,9 @@ import pytest
 
 from tests.systemd.box import Box
 from tests.systemd.service import MANIFEST
-from tests.test_readme import BLOCKS, Step, compare
+from tests.test_readme import compare, steps_after
 
 pytestmark = [pytest.mark.xdist_group("box"), pytest.mark.timeout(600)]
-
-
-def steps() -> list[Step]:
-    """The commands of the one block that root runs."""
-    (text,) = (text for language, text in BLOCKS if language == "console" and text.startswith("# "))
-    found: list[Step] = []
-    for line in text.splitlines():
-        if line.startswith("# "):
-            found.append(Step(line[2:], []))
-        else:
-            found[-1].shown.append(line)
-    return found
 
 
 def test_from_a_fresh_debian_to_the_first_card(box: Box, package: Path, real_model: Path) -> None:
@@ -33,7 +21,7 @@ def test_from_a_fresh_debian_to_the_first_card(box: Box, package: Path, real_mod
     box.put(real_model, "/root/all-MiniLM-L6-v2")
     box.run("chmod -R a+rX /root/all-MiniLM-L6-v2")
     began = time.monotonic()
-    told = steps()
+    told = steps_after("# ")
     assert re.sub(r"_\d[\w.]*_\w+\.deb", "", told[0].command) == "apt-get install -y ./dxwatchd"
     for step in told:
         command = re.sub(r"\./dxwatchd_\S+\.deb", f"./{package.name}", step.command)
