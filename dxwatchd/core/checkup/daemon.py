@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from dxwatchd.core.checkup.findings import About, Finding, Grade
 
@@ -32,10 +33,7 @@ class DaemonFacts:
 
 def judge_daemon(daemon: DaemonFacts) -> Iterator[Finding]:
     """Whether it runs and gets on."""
-
-    def finding(grade: Grade, found: str, remedy: str = "") -> Finding:
-        return Finding(About.DAEMON, grade, found, remedy)
-
+    finding = partial(Finding, About.DAEMON)
     if not daemon.can_tell:
         found = f"whoever runs this may not see whether a daemon holds {daemon.path}"
         yield finding(Grade.NOT_CHECKED, found, "run this as root, or as a member of the folder's group")

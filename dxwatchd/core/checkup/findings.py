@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dxwatchd.core.checkup.rights import SEARCH, Person, Place, closed_at, grant
+
 
 class Grade(StrEnum):
     """How well a thing is, from best to worst. NOT_CHECKED: nobody can tell, which counts as no trouble."""
@@ -43,6 +45,15 @@ def worst(findings: Iterable[Finding]) -> Grade:
     """The worst grade among findings."""
     grades = list(Grade)
     return max((finding.grade for finding in findings), key=grades.index, default=Grade.WELL)
+
+
+def shut_off(about: About, person: Person, way: Iterable[Place], path: str) -> Finding | None:
+    """What keeps a person from going to `path`; None where nothing does. way: the folders that lead there."""
+    closed = closed_at(way)
+    if closed is None:
+        return None
+    found = f"{person.name} may not go through {closed.path} ({closed.described}) to {path}"
+    return Finding(about, Grade.WRONG, found, f"let it: {grant(person, SEARCH, closed.path)}")
 
 
 def size(number: int) -> str:

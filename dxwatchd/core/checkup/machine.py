@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from dxwatchd.core.checkup.findings import About, Finding, Grade
 from dxwatchd.core.checkup.rights import Person
@@ -60,10 +61,7 @@ class ClockFacts:
 
 def judge_limits(limits: LimitFacts) -> Iterator[Finding]:
     """What there is to say of them."""
-
-    def finding(grade: Grade, found: str, remedy: str = "") -> Finding:
-        return Finding(About.LIMITS, grade, found, remedy)
-
+    finding = partial(Finding, About.LIMITS)
     yield finding(*_watches(limits))
     if limits.queues is not None:
         few = limits.queues < FEW_QUEUES
@@ -105,10 +103,7 @@ def _raise(name: str, to: int) -> str:
 
 def judge_clock(clock: ClockFacts) -> Iterator[Finding]:
     """Whether the times in cards and journal can be believed."""
-
-    def finding(grade: Grade, found: str, remedy: str = "") -> Finding:
-        return Finding(About.CLOCK, grade, found, remedy)
-
+    finding = partial(Finding, About.CLOCK)
     if clock.year < RELEASED:
         found = f"it shows {clock.now}, which is before this version of dxwatchd was written"
         yield finding(Grade.WRONG, found, "set it: timedatectl set-ntp true, or date --set")

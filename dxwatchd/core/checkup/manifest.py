@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from shlex import quote
 
-from dxwatchd.core.checkup.findings import About, Finding, Grade
+from dxwatchd.core.checkup.findings import About, Finding, Grade, shut_off
 from dxwatchd.core.checkup.rights import (
     READ,
     SEARCH,
@@ -14,13 +15,14 @@ from dxwatchd.core.checkup.rights import (
     Kind,
     Person,
     Place,
-    closed_at,
     grant,
     nearest,
     said,
 )
 from dxwatchd.core.entries import Problem
 from dxwatchd.core.text import count
+
+_finding = partial(Finding, About.MANIFEST)
 
 _OF_GROUP, _OF_OTHERS, _SET_GROUP, _STICKY = 0o020, 0o002, 0o2000, 0o1000
 
@@ -46,12 +48,9 @@ class ManifestFacts:
 def judge_manifest(manifest: ManifestFacts) -> Iterator[Finding]:
     """What there is to say of it."""
     file, folder = manifest.way[-1], manifest.way[-2]
-    closed = closed_at(manifest.way[:-1])
-    if closed is not None:
-        found = (
-            f"{manifest.person.name} may not go through {closed.path} ({closed.described}) to {manifest.path}"
-        )
-        yield _finding(Grade.WRONG, found, f"let it: {grant(manifest.person, SEARCH, closed.path)}")
+    shut = shut_off(About.MANIFEST, manifest.person, manifest.way[:-1], manifest.path)
+    if shut is not None:
+        yield shut
     elif file.kind is Kind.HIDDEN:
         found = f"{manifest.path} cannot be looked at by whoever runs this"
         yield _finding(Grade.NOT_CHECKED, found, "run this as root, or as a user who may approve")
@@ -59,7 +58,7 @@ def judge_manifest(manifest: ManifestFacts) -> Iterator[Finding]:
     else:
         yield from _rights(manifest, file, folder)
     yield from _content(manifest)
-    if closed is None and folder.kind is Kind.FOLDER:
+    if shut is None and folder.kind is Kind.FOLDER:
         yield from _approvers(manifest, file, folder)
 
 
@@ -86,7 +85,7 @@ def _content(manifest: ManifestFacts) -> Iterator[Finding]:
     if manifest.awaited:
         yield _finding(Grade.WELL, f"{manifest.path} is not there yet; the first pass makes it")
     elif not manifest.problems:
-        entries = count(manifest.entries, "entry").replace("entrys", "entries")
+        entries = count(manifest.entries, "entry", "entries")
         yield _finding(Grade.WELL, f"{manifest.path} is in order: {entries}")
     if manifest.entries and not manifest.compared:
         found = "its paths were not compared with the models root, which cannot be looked at"
@@ -126,7 +125,3 @@ def _at(problem: Problem, path: str) -> str:
     if not problem.line:
         return path
     return f"line {problem.line}" + (f", column {problem.column}" if problem.column else "")
-
-
-def _finding(grade: Grade, found: str, remedy: str = "") -> Finding:
-    return Finding(About.MANIFEST, grade, found, remedy)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from shlex import quote
 
-from dxwatchd.core.checkup.findings import About, Finding, Grade, size
-from dxwatchd.core.checkup.rights import READ, SEARCH, Kind, Person, Place, closed_at, grant, said
+from dxwatchd.core.checkup.findings import About, Finding, Grade, shut_off, size
+from dxwatchd.core.checkup.rights import READ, SEARCH, Kind, Person, Place, grant, said
 from dxwatchd.core.text import count
+
+_finding = partial(Finding, About.ROOT)
 
 LITTLE = 2**30
 """Bytes of room below which hardly any model can be copied in."""
@@ -53,13 +56,12 @@ def judge_root(root: RootFacts) -> Iterator[Finding]:
         return
     if bad is None:
         found = f"{root.path} is a folder that {root.person.name} may read and search"
-        yield Finding(About.ROOT, Grade.WELL, found)
+        yield _finding(Grade.WELL, found)
         yield from _inside(root)
     yield from _events(root)
     if root.total:
         little = root.free < LITTLE
-        yield Finding(
-            About.ROOT,
+        yield _finding(
             Grade.LOOK if little else Grade.WELL,
             f"{size(root.free)} of {size(root.total)} are free there",
             "make room, or no model can be copied in" if little else "",
@@ -68,38 +70,35 @@ def judge_root(root: RootFacts) -> Iterator[Finding]:
 
 def _there(root: RootFacts, place: Place) -> Finding | None:
     name = root.person.name
-    closed = closed_at(root.way[:-1])
-    if closed is not None:
-        found = f"{name} may not go through {closed.path} ({closed.described}) to {root.path}"
-        return Finding(About.ROOT, Grade.WRONG, found, f"let it: {grant(root.person, SEARCH, closed.path)}")
+    shut = shut_off(About.ROOT, root.person, root.way[:-1], root.path)
+    if shut is not None:
+        return shut
     if place.kind is Kind.MISSING:
         remedy = f"mount it, bring it back, or make it: mkdir {quote(root.path)}"
-        return Finding(About.ROOT, Grade.WRONG, f"{place.path} is not there", remedy)
+        return _finding(Grade.WRONG, f"{place.path} is not there", remedy)
     if place.kind is Kind.HIDDEN:
         found = f"{root.path} cannot be looked at by whoever runs this"
-        return Finding(About.ROOT, Grade.NOT_CHECKED, found, "run this as root")
+        return _finding(Grade.NOT_CHECKED, found, "run this as root")
     if place.kind is not Kind.FOLDER:
         found = f"{place.path} is {place.kind.value}, not a folder"
-        return Finding(About.ROOT, Grade.WRONG, found, "name a folder as models_root")
+        return _finding(Grade.WRONG, found, "name a folder as models_root")
     lacking = (READ | SEARCH) & ~place.rights
     if lacking:
         found = f"{name} may not {said(lacking)} {root.path} ({place.described})"
-        return Finding(
-            About.ROOT, Grade.WRONG, found, f"let it: {grant(root.person, READ | SEARCH, root.path)}"
-        )
+        return _finding(Grade.WRONG, found, f"let it: {grant(root.person, READ | SEARCH, root.path)}")
     return None
 
 
 def _inside(root: RootFacts) -> Iterator[Finding]:
     part = "" if root.in_full else " of those that could be looked at in a few seconds"
     if not root.closed:
-        yield Finding(About.ROOT, Grade.WELL, f"all files and folders in it may be read{part}")
+        yield _finding(Grade.WELL, f"all files and folders in it may be read{part}")
         return
     shown = ", ".join(root.unreadable) + (", …" if root.closed > len(root.unreadable) else "")
-    found = f"{root.person.name} may not read {count(root.closed, 'file or folder')} in it{part}: {shown}"
-    found = found.replace("file or folders", "files and folders")
+    closed = count(root.closed, "file or folder", "files and folders")
+    found = f"{root.person.name} may not read {closed} in it{part}: {shown}"
     remedy = f"let everybody read what is in it: chmod -R a+rX {quote(root.path)}"
-    yield Finding(About.ROOT, Grade.WRONG, found, remedy)
+    yield _finding(Grade.WRONG, found, remedy)
 
 
 def _events(root: RootFacts) -> Iterator[Finding]:
@@ -110,8 +109,8 @@ def _events(root: RootFacts) -> Iterator[Finding]:
             f"the file system at {one.point} is {kind}, which may send no events: it is looked at more often"
         )
         remedy = "nothing to do, unless new models must be seen faster: then shorten rescan_interval"
-        yield Finding(About.ROOT, Grade.LOOK, found, remedy)
+        yield _finding(Grade.LOOK, found, remedy)
     if root.file_systems and not silent:
         kinds = ", ".join(sorted({one.kind for one in root.file_systems}))
         found = f"its file system ({kinds}) sends events for every change"
-        yield Finding(About.ROOT, Grade.WELL, found)
+        yield _finding(Grade.WELL, found)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from dxwatchd.core.checkup.findings import About, Finding, Grade
 from dxwatchd.core.snapshot import is_below
+
+_finding = partial(Finding, About.SERVICE)
 
 UNIT = "dxwatchd"
 _LOG = f"journalctl -u {UNIT} -n 50"
@@ -186,7 +189,3 @@ def _folder(name: str, path: str) -> str:
 
 def _is_in(path: str, folders: Iterable[str]) -> bool:
     return any(is_below(path, folder) for folder in folders)
-
-
-def _finding(grade: Grade, found: str, remedy: str = "") -> Finding:
-    return Finding(About.SERVICE, grade, found, remedy)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from shlex import quote
 
-from dxwatchd.core.checkup.findings import About, Finding, Grade, size
+from dxwatchd.core.checkup.findings import About, Finding, Grade, shut_off, size
 from dxwatchd.core.checkup.rights import (
     READ,
     SEARCH,
@@ -14,13 +15,13 @@ from dxwatchd.core.checkup.rights import (
     Kind,
     Person,
     Place,
-    closed_at,
-    grant,
     nearest,
     said,
 )
 from dxwatchd.core.checkup.root import FileSystem
 from dxwatchd.core.text import count
+
+_finding = partial(Finding, About.STATE)
 
 ALL = READ | WRITE | SEARCH
 LITTLE = 256 * 2**20
@@ -85,10 +86,9 @@ def judge_state(state: StateFacts) -> Iterator[Finding]:
 
 def _there(state: StateFacts, place: Place) -> Finding | None:
     name = state.person.name
-    closed = closed_at(state.way[:-1])
-    if closed is not None:
-        found = f"{name} may not go through {closed.path} ({closed.described}) to {state.path}"
-        return _finding(Grade.WRONG, found, f"let it: {grant(state.person, SEARCH, closed.path)}")
+    shut = shut_off(About.STATE, state.person, state.way[:-1], state.path)
+    if shut is not None:
+        return shut
     if place.kind is Kind.HIDDEN:
         found = f"{state.path} cannot be looked at by whoever runs this"
         return _finding(Grade.NOT_CHECKED, found, "run this as root, or as a member of the folder's group")
@@ -166,7 +166,3 @@ def _disk(state: StateFacts) -> Iterator[Finding]:
         found += f", and {count(room.files, 'file')} more can be made (inodes)"
         remedy = "remove files there"
     yield _finding(grade, found, remedy)
-
-
-def _finding(grade: Grade, found: str, remedy: str = "") -> Finding:
-    return Finding(About.STATE, grade, found, remedy)
